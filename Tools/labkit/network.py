@@ -37,7 +37,7 @@ class Network:
         assert keeper.stdout is not None
         network = cls(keeper.stdout.readline().strip(), keeper)
         try:
-            network.directory.mkdir(mode=0o700)
+            network.directory.mkdir(mode=0o755)
             network._build()
             network._store()
         except BaseException:

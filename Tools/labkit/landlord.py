@@ -1,0 +1,125 @@
+"""The seed's set-up with keepalived and HAProxy: the peer that electd is measured against."""
+
+import shutil
+
+from . import topology
+from .cluster import Cluster
+from .network import Network
+from .processes import Process
+
+PRIORITY = {topology.FRED.name: 101, topology.ETHYL.name: 100}
+HAPROXY_PORT = 80
+
+
+def missing() -> list[str]:
+    """The Debian packages of the peer that are not installed."""
+    return [name for name in ("keepalived", "haproxy") if shutil.which(name, path="/usr/sbin:/usr/bin") is None]
+
+
+class Landlord(Cluster):
+    """keepalived and HAProxy on fred and ethyl, configured as in the seed, at a chosen advertisement interval."""
+
+    title = "keepalived + HAProxy"
+
+    def __init__(self, network: Network, interval: str = "0.1", with_proxy: bool = True) -> None:
+        super().__init__(network)
+        self._interval = interval
+        self._with_proxy = with_proxy
+        self._keepalived: dict[str, Process] = {}
+        self._haproxy: dict[str, Process] = {}
+
+    def start(self) -> None:
+        for host in topology.HOLDERS:
+            if self._with_proxy:
+                self._start_proxy(host.name)
+            self.start_daemon(host.name)
+
+    def start_daemon(self, node: str) -> None:
+        directory = self.network.directory / f"{node}-keepalived"
+        directory.mkdir(exist_ok=True)
+        script = directory / "check"
+        script.write_text(f"#!/bin/sh\nkill -0 $(cat {self.network.directory}/{node}-haproxy.pid)\n")
+        script.chmod(0o755)
+        config = directory / "keepalived.conf"
+        config.write_text(self._keepalived_conf(node, str(script)))
+        pids = ["--pid", f"{directory}/pid", "--vrrp_pid", f"{directory}/vrrp-pid"]
+        command = ["keepalived", "-f", str(config), *pids, "--dont-fork", "--log-console", "--vrrp"]
+        self._keepalived[node] = self.network.start(node, "keepalived", *command)
+
+    def _start_proxy(self, node: str) -> None:
+        config = self.network.directory / f"{node}-haproxy.cfg"
+        config.write_text(haproxy_conf(f"0.0.0.0:{HAPROXY_PORT}"))
+        self._haproxy[node] = self.network.start(node, "haproxy", "haproxy", "-db", "-f", str(config))
+
+    def restore_proxy(self, node: str) -> None:
+        if not self._haproxy[node].is_running():
+            self._start_proxy(node)
+
+    def daemon(self, node: str) -> Process:
+        return self._keepalived[node]
+
+    def proxy_pid(self, node: str) -> int:
+        return self._haproxy[node].pid
+
+    def holder(self) -> str | None:
+        holders = [host.name for host in topology.HOLDERS if self.has_address(host.name)]
+        return holders[0] if len(holders) == 1 else None
+
+    def stop(self) -> None:
+        """Ends both keepalived, so that another cluster can use the lab."""
+        for process in (*self._keepalived.values(), *self._haproxy.values()):
+            process.stop()
+
+    def _keepalived_conf(self, node: str, script: str) -> str:
+        check = ""
+        track = ""
+        if self._with_proxy:
+            check = f'vrrp_script check_haproxy {{\n    script "{script}"\n    interval 2\n    weight 2\n    user root\n}}\n'
+            track = "    track_script {\n        check_haproxy\n    }\n"
+        return f"""global_defs {{
+    lvs_id landlord_{node}
+    vrrp_version 3
+    enable_script_security
+}}
+{check}vrrp_instance router37 {{
+    state {"MASTER" if node == topology.FRED.name else "BACKUP"}
+    interface {topology.INTERFACE}
+    virtual_router_id 37
+    priority {PRIORITY[node]}
+    advert_int {self._interval}
+    virtual_ipaddress {{
+        {topology.VIP}
+    }}
+{track}}}
+"""
+
+
+def haproxy_conf(bind: str, mode: str = "http", close: bool = True) -> str:
+    """The seed's haproxy.cfg on one thread. `close`: the seed's httpclose; without it, keep-alive as HAProxy does it."""
+    servers = "\n".join(
+        f"    server {host.name} {host.address}:{topology.WEB_PORT}"
+        f"{f' cookie {host.name}' if mode == 'http' else ''} check"
+        for host in topology.HOLDERS
+    )
+    http = "    option forwardfor\n    cookie SERVERNAME insert indirect nocache\n" if mode == "http" else ""
+    if mode == "http" and close:
+        http += "    option httpclose\n"
+    return f"""global
+    maxconn 4096
+    nbthread 1
+    user haproxy
+    group haproxy
+defaults
+    mode {mode}
+    option dontlognull
+    retries 3
+    option redispatch
+    maxconn 2000
+    timeout connect 5000
+    timeout client 50000
+    timeout server 50000
+listen cluster37
+    bind {bind}
+    balance roundrobin
+{http}{servers}
+"""
