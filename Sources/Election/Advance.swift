@@ -1,0 +1,115 @@
+extension Elector {
+    /// The instant at which `step(.timer)` is due at the latest; nil before the start and after the end.
+    package var nextDeadline: Instant? {
+        guard isRunning, !hasLeft else { return nil }
+        var next = heartbeatAt
+        for group in groups {
+            switch group.role {
+            case .standby:
+                let at = campaignAt(group)
+                if at > lastStepAt { next = min(next, at) }
+            case .canvassing(let canvass): next = min(next, canvass.retryAt)
+            case .candidate(let candidacy): next = min(next, candidacy.retryAt)
+            case .acquiring(let holding, _), .holding(let holding): next = min(next, holding.leaseUntil)
+            case .withdrawing: break
+            }
+        }
+        return next
+    }
+
+    /// Everything that time alone, or the step before it, makes due.
+    mutating func advance(at now: Instant, _ effects: inout [Effect]) {
+        if hasLeft { return }
+        if needsFloor && now >= silentUntil { setFloor(&effects) }
+        for place in groups.indices {
+            tend(place, at: now, &effects)
+            report(place, &effects)
+        }
+        if now >= heartbeatAt { beat(at: now, &effects) }
+        if isLeaving && groups.allSatisfy({ $0.role == .standby }) {
+            hasLeft = true
+            effects.append(.left)
+        }
+    }
+
+    mutating func giveUpLapsed(at now: Instant, _ effects: inout [Effect]) {
+        for place in groups.indices {
+            guard let holding = groups[place].holding, now >= holding.leaseUntil else { continue }
+            // L2: a holder without a lease closes, releases, and asks for no more promises.
+            withdraw(place, because: .leaseLapsed, to: nil, &effects)
+        }
+    }
+
+    private mutating func tend(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
+        switch groups[place].role {
+        case .standby:
+            if rules.groups[place].mode == .pair {
+                tendPairStandby(place, at: now, &effects)
+            } else {
+                campaignIfDue(place, at: now, &effects)
+            }
+        case .canvassing(let canvass): continueCanvass(canvass, in: place, at: now, &effects)
+        case .candidate(let candidacy): continueCandidacy(candidacy, in: place, at: now, &effects)
+        case .acquiring(let holding, _), .holding(let holding): tendHolding(holding, in: place, at: now, &effects)
+        case .withdrawing: break
+        }
+    }
+
+    /// S12: a new state directory doesn't know what it voted for before. It votes only in terms well beyond those
+    /// that the others know of; in a new cluster there are none.
+    private mutating func setFloor(_ effects: inout [Effect]) {
+        needsFloor = false
+        for place in groups.indices {
+            let seen = groups[place].newestTerm
+            guard seen > groups[place].ballot.term else { continue }
+            let floor = Term(seen.rawValue > .max - 1024 ? .max : seen.rawValue + 1024)
+            groups[place].ballot = Ballot(term: floor, candidate: nil)
+            groups[place].note(term: floor)
+        }
+        effects.append(.persist(nextTicket()))
+    }
+
+    /// One heartbeat for all groups; for those that this node holds it opens a lease round.
+    mutating func beat(at now: Instant, _ effects: inout [Effect]) {
+        let next = heartbeatAt + rules.timing.heartbeat
+        heartbeatAt = next > now ? next : now + rules.timing.heartbeat
+        var heard: [Heard] = []
+        for node in rules.indices {
+            let peer = peers[Int(node.rawValue)]
+            guard let incarnation = peer.incarnation, let at = peer.directAt else { continue }
+            let age = min(now.since(at).nanoseconds / 1_000_000, 65_535)
+            heard.append(
+                Heard(
+                    node: node, incarnation: incarnation, sequence: peer.directSequence,
+                    ageMilliseconds: UInt16(truncatingIfNeeded: age)))
+        }
+        let heartbeat = Heartbeat(
+            safetyDigest: rules.safetyDigest, configurationDigest: rules.configurationDigest, heard: heard,
+            groups: groups.map { standingToTell($0, at: now) })
+        let round = send(.heartbeat(heartbeat), to: .everyone, &effects)
+        rounds.append(Round(sequence: round, sentAt: now))
+        if rounds.count > Bound.rounds { rounds.removeFirst() }
+        for place in groups.indices where groups[place].holding != nil { openRound(place, at: now, &effects) }
+    }
+
+    private func standingToTell(_ group: Group, at now: Instant) -> GroupBeat {
+        GroupBeat(
+            group: group.id, eligible: ineligibility(in: group) == nil, holding: group.holding != nil,
+            priority: priority(in: group), term: max(group.newestTerm, group.ballot.term),
+            holder: holder(of: group, at: now), release: group.ownRelease)
+    }
+
+    /// Tells everybody at once instead of at the next interval.
+    mutating func beatNow(at now: Instant) { heartbeatAt = min(heartbeatAt, now) }
+
+    private mutating func report(_ place: Int, _ effects: inout [Effect]) {
+        let group = groups[place]
+        guard case .standby = group.role, rules.groups[place].mayHold(rules.this) else { return }
+        let reason = ineligibility(in: group)
+        let role: Change.Role = reason == nil ? .standby : .fault
+        if role == group.reported { return }
+        groups[place].reported = role
+        effects.append(
+            .changed(Change(group: group.id, role: role, term: group.newestTerm, reason: reason ?? .recovered)))
+    }
+}

@@ -1,0 +1,163 @@
+/// The candidate: from the end of the old holder's lease to a certificate of its own.
+extension Elector {
+    /// When this standby may first ask for votes, if nothing else happens; `.max` while it may not at all.
+    func campaignAt(_ group: Group) -> Instant {
+        let never = Instant(nanoseconds: .max)
+        let groupRules = rules(of: group)
+        guard groupRules.mayHold(rules.this), !needsFloor, ineligibility(in: group) == nil else { return never }
+        if groupRules.mode == .pair { return pairTakeoverAt(group) }
+        var at = max(silentUntil, steadyFrom)
+        if let promise = group.promise, promise.to.node != rules.this { at = max(at, promise.until) }
+        if let claimedAt = group.claimedAt, hasValidHolder(group, at: lastStepAt) {
+            at = max(at, claimedAt + rules.timing.promise)
+        }
+        return at
+    }
+
+    /// L5: eligible, connected to a quorum, no valid holder known, and ranked above every candidate whose patience
+    /// round hasn't passed.
+    private func mayCampaign(_ group: Group, at now: Instant) -> Bool {
+        guard now >= campaignAt(group), !hasValidHolder(group, at: now), rules.votes(rules.this),
+            isConnectedToQuorum(rules.this, at: now),
+            let own = standing(of: rules.this, in: group, at: now), own.isEligible
+        else { return false }
+        let better = betterCandidates(than: own, in: group, at: now)
+        let patience = rules.timing.patience * UInt64(better.count)
+        return now >= group.freeSince + patience
+    }
+
+    mutating func campaignIfDue(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
+        guard now >= campaignAt(groups[place]), mayCampaign(groups[place], at: now) else { return }
+        let term = max(groups[place].newestTerm, groups[place].ballot.term).next
+        var willing = NodeSet()
+        willing.insert(rules.this)
+        let first = ask(place, term: term, trial: true, &effects)
+        groups[place].role = .canvassing(
+            Canvass(
+                term: term, first: first, willing: willing, retryAt: now + rules.timing.retry,
+                endsAt: now + rules.timing.promise))
+        startCandidacyIfWelcome(place, at: now, &effects)
+    }
+
+    private mutating func ask(_ place: Int, term: Term, trial: Bool, _ effects: inout [Effect]) -> Sequence {
+        let request = VoteRequest(
+            group: groups[place].id, term: term, trial: trial, priority: priority(in: groups[place]))
+        return send(.voteRequest(request), to: .everyone, &effects)
+    }
+
+    mutating func continueCanvass(_ canvass: Canvass, in place: Int, at now: Instant, _ effects: inout [Effect]) {
+        guard now >= canvass.retryAt else { return }
+        guard now < canvass.endsAt, mayCampaign(groups[place], at: now) else {
+            groups[place].role = .standby
+            return
+        }
+        var canvass = canvass
+        let term = max(groups[place].newestTerm, groups[place].ballot.term).next
+        let round = ask(place, term: term, trial: true, &effects)
+        if term != canvass.term {
+            canvass.term = term
+            canvass.first = round
+            canvass.willing = NodeSet()
+            canvass.willing.insert(rules.this)
+        }
+        canvass.retryAt = now + rules.timing.retry
+        groups[place].role = .canvassing(canvass)
+    }
+
+    /// L4: only now a term is spent.
+    private mutating func startCandidacyIfWelcome(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
+        guard case .canvassing(let canvass) = groups[place].role, canvass.willing.count >= rules.quorum else { return }
+        groups[place].role = .candidate(
+            Candidacy(
+                term: canvass.term, requests: [], votes: [], retryAt: now, endsAt: now + rules.timing.promise))
+        requestVotes(place, at: now, &effects)
+    }
+
+    private mutating func requestVotes(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
+        guard case .candidate(var candidacy) = groups[place].role else { return }
+        let request = VoteRequest(
+            group: groups[place].id, term: candidacy.term, trial: false, priority: priority(in: groups[place]))
+        let round = send(.voteRequest(request), to: .everyone, &effects)
+        candidacy.requests.append(Round(sequence: round, sentAt: now))
+        if candidacy.requests.count > Bound.rounds { candidacy.requests.removeFirst() }
+        candidacy.retryAt = now + rules.timing.retry * 4
+        groups[place].role = .candidate(candidacy)
+        consider(request, of: life, round: round, at: now, &effects)
+    }
+
+    mutating func continueCandidacy(
+        _ candidacy: Candidacy, in place: Int, at now: Instant, _ effects: inout [Effect]
+    ) {
+        guard now >= candidacy.retryAt else { return }
+        guard now < candidacy.endsAt, ineligibility(in: groups[place]) == nil else {
+            groups[place].role = .standby
+            return
+        }
+        requestVotes(place, at: now, &effects)
+    }
+
+    mutating func receiveGrant(
+        _ grant: Grant, from voter: NodeLife, proof: [UInt8], at now: Instant, _ effects: inout [Effect]
+    ) {
+        // S7: only what was granted to this very life.
+        guard let place = groups.firstIndex(of: grant.group), grant.candidate == life, rules.votes(voter.node) else {
+            return
+        }
+        switch groups[place].role {
+        case .canvassing(var canvass):
+            guard grant.trial, grant.term == canvass.term, grant.round >= canvass.first else { return }
+            canvass.willing.insert(voter.node)
+            groups[place].role = .canvassing(canvass)
+            startCandidacyIfWelcome(place, at: now, &effects)
+        case .candidate(var candidacy):
+            guard !grant.trial, grant.term == candidacy.term,
+                let sentAt = candidacy.requests.first(where: { $0.sequence == grant.round })?.sentAt
+            else { return }
+            candidacy.count(voter.node, proof: proof, acknowledged: sentAt)
+            groups[place].role = .candidate(candidacy)
+            win(place, candidacy, at: now, &effects)
+        case .standby, .acquiring, .holding, .withdrawing: break
+        }
+    }
+
+    /// A majority of grants is the certificate; the lease counts from the newest request that a majority echoes (S3).
+    private mutating func win(_ place: Int, _ candidacy: Candidacy, at now: Instant, _ effects: inout [Effect]) {
+        guard candidacy.votes.count >= rules.quorum else { return }
+        let isSuccessor = groups[place].released?.successor == rules.this
+        let isOrdered = isSuccessor && groups[place].released?.ordered == true
+        var holding = Holding(
+            term: candidacy.term, acknowledged: Array(repeating: nil, count: rules.nodes.count), leaseUntil: .zero,
+            since: now, reason: isOrdered ? .ordered : isSuccessor ? .handedOver : .elected, isPinned: isOrdered)
+        for vote in candidacy.votes { holding.acknowledge(vote.voter, vote.acknowledged) }
+        holding.extendLease(quorum: rules.quorum, lease: rules.timing.lease)
+        guard now < holding.leaseUntil else { return }
+        let certificate = Certificate(
+            group: groups[place].id, term: candidacy.term, holder: life,
+            votes: candidacy.votes.map { Certificate.Vote(voter: $0.voter, proof: $0.proof) })
+        precondition(
+            groups[place].certificate.map { $0.term < certificate.term } ?? true, "I1: a newer certificate is known")
+        groups[place].certificate = certificate
+        groups[place].claimedAt = now
+        groups[place].released = nil
+        groups[place].ownRelease = nil
+        groups[place].note(term: certificate.term)
+        send(.certificate(certificate), to: .everyone, &effects)
+        let ticket = nextTicket()
+        groups[place].role = .acquiring(holding, ticket)
+        // I10: the certificate is in the journal before the address is taken.
+        effects.append(.persist(ticket))
+    }
+}
+
+extension Candidacy {
+    mutating func count(_ voter: NodeIndex, proof: [UInt8], acknowledged: Instant) {
+        if let known = votes.firstIndex(where: { $0.voter == voter }) {
+            if acknowledged > votes[known].acknowledged {
+                votes[known] = CandidateVote(voter: voter, proof: proof, acknowledged: acknowledged)
+            }
+            return
+        }
+        votes.append(CandidateVote(voter: voter, proof: proof, acknowledged: acknowledged))
+        votes.sort { $0.voter < $1.voter }
+    }
+}

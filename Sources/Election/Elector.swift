@@ -1,0 +1,223 @@
+/// One node's election: every group's voter, candidate and holder, as a function of what happened and when.
+///
+/// The shell feeds it everything through `step`, carries the effects out in order, and calls again with `.timer` at
+/// `nextDeadline`. The same events at the same instants give the same effects on every machine; a journal rests on
+/// that. The rules are those of Specs/protocol.md; comments name them (S…, L…, I…).
+package struct Elector: Hashable, Sendable {
+    package internal(set) var rules: Rules
+    package internal(set) var incarnation = Incarnation(0)
+    /// The last packet sent.
+    var sequence = Sequence(0)
+    var lastTicket = Ticket(0)
+    /// By node index; this node's own entry stays empty.
+    var peers: [Peer]
+    /// Sorted by id, in the order of `rules.groups`.
+    var groups: [Group]
+    /// By check index; nil before the first verdict, which counts as failing.
+    var checks: [Bool?]
+    var dataPlaneIsUp = false
+    var isInMaintenance = false
+    var isLeaving = false
+    var hasLeft = false
+    var storageHasFailed = false
+    /// The longest D that a promise given by this state directory may still run.
+    var longestPromise = Span.zero
+    /// Until then this voter votes for nobody (S6).
+    var silentUntil = Instant.zero
+    /// The state directory was new: a floor for terms is still to be set when the silence ends (S12).
+    var needsFloor = false
+    var isRunning = false
+    var lastStepAt = Instant.zero
+    /// This node was late itself; before this it accuses nobody of silence.
+    var steadyFrom = Instant.zero
+    var heartbeatAt = Instant.zero
+    /// The heartbeats sent, oldest first, at most `Bound.rounds`: the rounds that promises may echo.
+    var rounds: [Round] = []
+
+    package init(rules: Rules) {
+        precondition(rules.nodes.count <= Bound.nodes && rules.groups.count <= Bound.groups)
+        precondition(Int(rules.this.rawValue) < rules.nodes.count)
+        self.rules = rules
+        self.rules.groups.sort { $0.id < $1.id }
+        peers = Array(repeating: Peer(), count: rules.nodes.count)
+        checks = Array(repeating: nil, count: rules.checks.count)
+        groups = self.rules.groups.map { Group(id: $0.id, ballot: Ballot(term: .none, candidate: nil), at: .zero) }
+    }
+
+    /// What has to be on disk before a `persist` effect is reported done.
+    package var memory: Memory {
+        Memory(
+            groups: groups.map { Memory.GroupMemory(group: $0.id, ballot: $0.ballot) },
+            promise: max(longestPromise, rules.timing.promise), maintenance: isInMaintenance)
+    }
+
+    /// - Parameter now: this node's `CLOCK_BOOTTIME`, read after the event happened and before any effect is carried
+    ///   out (rule S3 counts leases from it). An instant before the last one counts as the last one.
+    package mutating func step(_ event: Event, at now: Instant) -> [Effect] {
+        let now = max(now, lastStepAt)
+        var effects: [Effect] = []
+        if case .started(let start) = event {
+            begin(start, at: now, &effects)
+        } else if isRunning {
+            noticeOwnGap(at: now)
+            // What has lapsed is given up before anything else is looked at: also after a sleep of hours.
+            giveUpLapsed(at: now, &effects)
+            handle(event, at: now, &effects)
+        }
+        lastStepAt = now
+        guard isRunning else { return effects }
+        advance(at: now, &effects)
+        return effects
+    }
+
+    private mutating func begin(_ start: Start, at now: Instant, _ effects: inout [Effect]) {
+        precondition(!isRunning, "a node starts once")
+        isRunning = true
+        incarnation = start.incarnation
+        lastStepAt = now
+        heartbeatAt = now
+        needsFloor = start.memory == nil
+        if let memory = start.memory {
+            isInMaintenance = memory.maintenance
+            longestPromise = memory.promise
+            for kept in memory.groups {
+                guard let place = groups.firstIndex(of: kept.group) else { continue }
+                groups[place].ballot = kept.ballot
+                groups[place].note(term: kept.ballot.term)
+            }
+        }
+        // S6. The promises of an earlier life may have been longer; clocks may differ by rho in their rates.
+        let silence = max(longestPromise, rules.timing.promise)
+        silentUntil =
+            now + silence + Span(nanoseconds: silence.nanoseconds / 1_000_000 * UInt64(rules.timing.driftPPM) * 2)
+        for place in groups.indices { groups[place].freeSince = silentUntil }
+        effects.append(.persist(nextTicket()))
+    }
+
+    /// A node that slept or starved has heard nobody meanwhile, and that is not the others' silence.
+    private mutating func noticeOwnGap(at now: Instant) {
+        let heartbeat = rules.timing.heartbeat
+        if now.since(lastStepAt).nanoseconds > heartbeat.nanoseconds + heartbeat.nanoseconds / 2 {
+            steadyFrom = now + heartbeat * 2
+        }
+    }
+
+    private mutating func handle(_ event: Event, at now: Instant, _ effects: inout [Effect]) {
+        switch event {
+        case .started, .timer: break
+        case .received(let reception): receive(reception, at: now, &effects)
+        case .persisted(let ticket): persisted(ticket, at: now, &effects)
+        case .storageFailed: storageHasFailed = true
+        case .withdrawn(let id, let ticket):
+            if let place = groups.firstIndex(of: id) { withdrawn(ticket, in: place, at: now, &effects) }
+        case .gateLost(let id):
+            if let place = groups.firstIndex(of: id), groups[place].holding != nil {
+                withdraw(place, because: .gateLapsed, to: nil, &effects)
+            }
+        case .check(let index, let passing):
+            if Int(index) < checks.count { checks[Int(index)] = passing }
+        case .link(let id, let up):
+            if let place = groups.firstIndex(of: id) { groups[place].linkIsUp = up }
+        case .dataPlane(let up): dataPlaneIsUp = up
+        case .maintenance(let on):
+            isInMaintenance = on
+            effects.append(.persist(nextTicket()))
+        case .transfer(let id, let node): order(TransferRequest(group: id, to: node), at: now, &effects)
+        case .reconfigured(let rules): reconfigure(rules)
+        case .leaving: isLeaving = true
+        }
+    }
+
+    private mutating func receive(_ reception: Reception, at now: Instant, _ effects: inout [Effect]) {
+        let sender = reception.packet.sender
+        let sequence = reception.packet.sequence
+        guard Int(sender.node.rawValue) < rules.nodes.count else { return }
+        if sender.node == rules.this {
+            // A node is a voter of itself under the same rules; its own grant comes back to it as signed.
+            guard sender.incarnation == incarnation, case .grant(let grant) = reception.packet.message else { return }
+            receiveGrant(grant, from: sender, proof: reception.proof, at: now, &effects)
+            return
+        }
+        guard meet(sender) else { return }
+        if reception.relay == nil {
+            peers[Int(sender.node.rawValue)].directAt = now
+            let newest = peers[Int(sender.node.rawValue)].directSequence
+            peers[Int(sender.node.rawValue)].directSequence = max(newest, sequence)
+        }
+        if case .heartbeat(let heartbeat) = reception.packet.message {
+            receiveHeartbeat(heartbeat, from: sender, sequence: sequence, relay: reception.relay, at: now, &effects)
+            return
+        }
+        // S3: only what comes directly binds or counts.
+        guard reception.relay == nil else { return }
+        switch reception.packet.message {
+        case .heartbeat: break
+        case .promise(let promise): receivePromise(promise, from: sender.node, at: now, &effects)
+        case .voteRequest(let request): consider(request, of: sender, round: sequence, at: now, &effects)
+        case .grant(let grant): receiveGrant(grant, from: sender, proof: reception.proof, at: now, &effects)
+        case .certificate(let certificate): receiveCertificate(certificate, at: now, &effects)
+        case .transferRequest(let request): carryOut(request, at: now, &effects)
+        }
+    }
+
+    /// Follows a peer into its newest life; false for a packet of an earlier one (S7).
+    private mutating func meet(_ life: NodeLife) -> Bool {
+        let index = Int(life.node.rawValue)
+        if let known = peers[index].incarnation {
+            if life.incarnation < known { return false }
+            if life.incarnation == known { return true }
+        }
+        peers[index] = Peer()
+        peers[index].incarnation = life.incarnation
+        return true
+    }
+
+    private mutating func persisted(_ ticket: Ticket, at now: Instant, _ effects: inout [Effect]) {
+        for place in groups.indices {
+            if let armed = groups[place].armed.first(where: { $0.ticket == ticket }) {
+                groups[place].armed.removeAll { $0.ticket == ticket }
+                cast(armed.grant, in: place, at: now, &effects)
+            }
+            if case .acquiring(let holding, let awaited) = groups[place].role, awaited == ticket {
+                take(place, holding, at: now, &effects)
+            }
+        }
+    }
+
+    private mutating func reconfigure(_ new: Rules) {
+        guard new.safetyDigest == rules.safetyDigest, new.nodes.count == rules.nodes.count,
+            new.this == rules.this, new.groups.count == rules.groups.count
+        else { return }
+        var sorted = new
+        sorted.groups.sort { $0.id < $1.id }
+        guard sorted.groups.map(\.id) == rules.groups.map(\.id) else { return }
+        // A check that is new here counts as passing until its first verdict: a reload is no outage.
+        checks = sorted.checks.map { name in
+            guard let old = rules.checks.firstIndex(of: name) else { return true }
+            return checks[old]
+        }
+        rules = sorted
+    }
+
+    func rules(of group: Group) -> GroupRules {
+        guard let place = groups.firstIndex(of: group.id) else {
+            preconditionFailure("groups and their rules are kept in step")
+        }
+        return rules.groups[place]
+    }
+
+    mutating func nextTicket() -> Ticket {
+        lastTicket.rawValue += 1
+        return lastTicket
+    }
+
+    var life: NodeLife { NodeLife(node: rules.this, incarnation: incarnation) }
+
+    /// - Returns: the number that the packet got.
+    @discardableResult
+    mutating func send(_ message: Message, to destination: Destination, _ effects: inout [Effect]) -> Sequence {
+        sequence.rawValue += 1
+        effects.append(.send(Packet(sender: life, sequence: sequence, message: message), to: destination))
+        return sequence
+    }
+}

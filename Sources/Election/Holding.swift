@@ -1,0 +1,155 @@
+/// The holder: rounds, leases, and every way of giving up.
+extension Elector {
+    /// Carries out an acquisition whose record is on disk: gate, then addresses, then the announcement (I3).
+    mutating func take(_ place: Int, _ holding: Holding, at now: Instant, _ effects: inout [Effect]) {
+        var holding = holding
+        if rules.groups[place].mode == .pair { holding.leaseUntil = now + rules.timing.lease }
+        guard now < holding.leaseUntil else { return }
+        let id = groups[place].id
+        groups[place].role = .holding(holding)
+        groups[place].reported = .holder
+        groups[place].better = nil
+        effects.append(.openGate(id, until: holding.leaseUntil))
+        effects.append(.takeAddresses(id, until: holding.leaseUntil))
+        effects.append(
+            .changed(Change(group: id, role: .holder, term: holding.term, reason: holding.reason)))
+        beatNow(at: now)
+    }
+
+    /// A heartbeat was sent for this holding: it is a round, and the holder is a voter of itself.
+    mutating func openRound(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
+        guard var holding = groups[place].holding else { return }
+        if rules.groups[place].mode == .pair {
+            guard case .holding = groups[place].role else { return }
+            // Nobody is asked; the lease only makes a frozen daemon fall silent.
+            holding.leaseUntil = now + rules.timing.lease
+            extend(place, to: holding, &effects)
+            return
+        }
+        guard promiseRound(to: life, term: holding.term, in: place, at: now) else { return }
+        holding.acknowledge(rules.this, now)
+        extend(place, to: holding, &effects)
+    }
+
+    mutating func receivePromise(
+        _ promise: Promise, from voter: NodeIndex, at now: Instant, _ effects: inout [Effect]
+    ) {
+        guard promise.holder == life, rules.votes(voter),
+            let sentAt = rounds.first(where: { $0.sequence == promise.round })?.sentAt
+        else { return }
+        for bond in promise.bonds {
+            guard let place = groups.firstIndex(of: bond.group), rules.groups[place].mode == .majority,
+                var holding = groups[place].holding, holding.term == bond.term
+            else { continue }
+            holding.acknowledge(voter, sentAt)
+            extend(place, to: holding, &effects)
+        }
+    }
+
+    private mutating func extend(_ place: Int, to holding: Holding, _ effects: inout [Effect]) {
+        var holding = holding
+        let before = groups[place].holding?.leaseUntil ?? .zero
+        if rules.groups[place].mode == .majority {
+            holding.extendLease(quorum: rules.quorum, lease: rules.timing.lease)
+        }
+        switch groups[place].role {
+        case .acquiring(_, let ticket): groups[place].role = .acquiring(holding, ticket)
+        case .holding:
+            groups[place].role = .holding(holding)
+            if holding.leaseUntil > before {
+                effects.append(.renewGate(groups[place].id, until: holding.leaseUntil))
+            }
+        case .standby, .canvassing, .candidate, .withdrawing: break
+        }
+    }
+
+    /// Looks whether the holder should stop being it: by its own state, or for a better node.
+    mutating func tendHolding(_ holding: Holding, in place: Int, at now: Instant, _ effects: inout [Effect]) {
+        if let reason = ineligibility(in: groups[place]) {
+            withdraw(place, because: reason, to: bestOther(place, at: now)?.node, &effects)
+            return
+        }
+        guard let dwell = rules.groups[place].preemptAfter, !holding.isPinned,
+            let own = standing(of: rules.this, in: groups[place], at: now)
+        else { return }
+        guard let best = bestOther(place, at: now), best.outranks(own) else {
+            groups[place].better = nil
+            return
+        }
+        if groups[place].better?.node != best.node { groups[place].better = BetterNode(node: best.node, since: now) }
+        guard let better = groups[place].better, case .holding = groups[place].role else { return }
+        // I8: the better node has been better, and the holder a holder, for the dwell time.
+        if now.since(better.since) >= dwell && now.since(holding.since) >= dwell {
+            withdraw(place, because: .betterNode, to: best.node, &effects)
+        }
+    }
+
+    private func bestOther(_ place: Int, at now: Instant) -> Standing? {
+        let last = Standing(node: rules.this, isEligible: false, isSuccessor: false, priority: 0)
+        if rules.groups[place].mode == .pair {
+            return pairPeer(of: groups[place])
+                .flatMap { standing(of: $0, in: groups[place], at: now) }
+                .flatMap { $0.isEligible ? $0 : nil }
+        }
+        return betterCandidates(than: last, in: groups[place], at: now).first
+    }
+
+    /// An operator's transfer that was asked of this node: the holder carries it out, any other passes it on.
+    mutating func order(_ request: TransferRequest, at now: Instant, _ effects: inout [Effect]) {
+        guard let place = groups.firstIndex(of: request.group) else { return }
+        if groups[place].holding == nil, let holder = holder(of: groups[place], at: now), holder != rules.this {
+            send(.transferRequest(request), to: .node(holder), &effects)
+        } else {
+            carryOut(request, at: now, &effects)
+        }
+    }
+
+    mutating func carryOut(_ request: TransferRequest, at now: Instant, _ effects: inout [Effect]) {
+        let node = request.to
+        guard let place = groups.firstIndex(of: request.group), groups[place].holding != nil, node != rules.this,
+            let standing = standing(of: node, in: groups[place], at: now), standing.isEligible
+        else { return }
+        guard rules.groups[place].mode == .pair || isConnectedToQuorum(node, at: now) else { return }
+        withdraw(place, because: .ordered, to: node, &effects)
+    }
+
+    /// Closes first; what is said about it waits for the kernel (S9).
+    mutating func withdraw(_ place: Int, because reason: Reason, to successor: NodeIndex?, _ effects: inout [Effect]) {
+        guard let holding = groups[place].holding else { return }
+        let id = groups[place].id
+        let ticket = nextTicket()
+        let release = Release(term: holding.term, successor: successor, ordered: reason == .ordered)
+        groups[place].role = .withdrawing(Withdrawal(ticket: ticket, release: release, reason: reason))
+        groups[place].better = nil
+        effects.append(.withdraw(id, ticket))
+        let role: Change.Role = ineligibility(in: groups[place]) == nil ? .standby : .fault
+        groups[place].reported = role
+        effects.append(.changed(Change(group: id, role: role, term: holding.term, reason: reason)))
+    }
+
+    /// I6: the release leaves only now, and frees exactly the promises to this life in this term (S8).
+    mutating func withdrawn(_ ticket: Ticket, in place: Int, at now: Instant, _ effects: inout [Effect]) {
+        guard case .withdrawing(let withdrawal) = groups[place].role, withdrawal.ticket == ticket else { return }
+        groups[place].role = .standby
+        groups[place].ownRelease = withdrawal.release
+        groups[place].free(from: life, term: withdrawal.release.term, at: now)
+        if groups[place].certificate?.holder == life, groups[place].certificate?.term == withdrawal.release.term {
+            groups[place].released = withdrawal.release
+        }
+        beatNow(at: now)
+    }
+}
+
+extension Holding {
+    mutating func acknowledge(_ voter: NodeIndex, _ sentAt: Instant) {
+        let known = acknowledged[Int(voter.rawValue)] ?? .zero
+        acknowledged[Int(voter.rawValue)] = max(known, sentAt)
+    }
+
+    /// The lease counts from the newest round that a quorum has answered (S3); it never gets shorter.
+    mutating func extendLease(quorum: Int, lease: Span) {
+        let newestFirst = acknowledged.compactMap { $0 }.sorted(by: >)
+        guard newestFirst.count >= quorum else { return }
+        leaseUntil = max(leaseUntil, newestFirst[quorum - 1] + lease)
+    }
+}

@@ -1,0 +1,90 @@
+/// Pair mode: VRRP's trade. Two nodes, no certificates; each acquisition is recorded as one without.
+///
+/// Both may hold while neither hears the other. Once both directions deliver, at most one holds after two message
+/// times, and merely hearing each other again never makes a new double (Specs/protocol.md, "Pair").
+extension Elector {
+    func pairPeer(of group: Group) -> NodeIndex? {
+        let groupRules = rules(of: group)
+        return rules.indices.first { $0 != rules.this && groupRules.mayHold($0) }
+    }
+
+    func pairHolder(of group: Group, at now: Instant) -> NodeIndex? {
+        guard let peer = pairPeer(of: group), let beat = freshBeat(of: peer, in: group, at: now), beat.holding else {
+            return nil
+        }
+        return peer
+    }
+
+    private func freshBeat(of peer: NodeIndex, in group: Group, at now: Instant) -> GroupBeat? {
+        guard let at = peers[Int(peer.rawValue)].heartbeatAt, now.since(at) < rules.timing.promise else { return nil }
+        return peers[Int(peer.rawValue)].beat(of: group.id)
+    }
+
+    /// When silence alone would let this node take the group.
+    func pairTakeoverAt(_ group: Group) -> Instant {
+        let ready = max(silentUntil, steadyFrom)
+        guard let peer = pairPeer(of: group), let at = peers[Int(peer.rawValue)].heartbeatAt else { return ready }
+        return max(ready, at + rules.timing.promise)
+    }
+
+    mutating func tendPairStandby(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
+        let group = groups[place]
+        guard !needsFloor, now >= silentUntil, now >= steadyFrom, ineligibility(in: group) == nil,
+            let peer = pairPeer(of: group), let own = standing(of: rules.this, in: group, at: now)
+        else { return }
+        guard let beat = freshBeat(of: peer, in: group, at: now) else {
+            acquirePair(place, because: .peerSilent, isPinned: false, at: now, &effects)
+            return
+        }
+        if beat.holding { return }
+        let isNamed = beat.release?.successor == rules.this && beat.release?.term == group.newestTerm
+        let isOrdered = isNamed && beat.release?.ordered == true
+        let other = Standing(
+            node: peer, isEligible: beat.eligible, isSuccessor: isSuccessor(peer, in: group),
+            priority: beat.priority)
+        var named = own
+        named.isSuccessor = isNamed
+        guard named.outranks(other) else { return }
+        acquirePair(
+            place, because: isOrdered ? .ordered : isNamed ? .handedOver : .peerStandsBack, isPinned: isOrdered,
+            at: now,
+            &effects)
+    }
+
+    /// This node's own release named the peer, and nothing newer has happened since.
+    private func isSuccessor(_ peer: NodeIndex, in group: Group) -> Bool {
+        group.ownRelease?.successor == peer && group.ownRelease?.term == group.newestTerm
+    }
+
+    private mutating func acquirePair(
+        _ place: Int, because reason: Reason, isPinned: Bool, at now: Instant, _ effects: inout [Effect]
+    ) {
+        let term = max(groups[place].newestTerm, groups[place].ballot.term).next
+        groups[place].ballot = Ballot(term: term, candidate: life)
+        groups[place].note(term: term)
+        groups[place].ownRelease = nil
+        let ticket = nextTicket()
+        // The disk may take its time: nothing runs yet, so nothing can lapse.
+        let holding = Holding(
+            term: term, acknowledged: Array(repeating: nil, count: rules.nodes.count),
+            leaseUntil: Instant(nanoseconds: .max), since: now, reason: reason, isPinned: isPinned)
+        groups[place].role = .acquiring(holding, ticket)
+        effects.append(.persist(ticket))
+    }
+
+    /// Both hold and hear each other: the lower one closes at once, the better one stays and announces itself.
+    mutating func hearPairPeer(
+        _ beat: GroupBeat, from node: NodeIndex, in place: Int, at now: Instant, _ effects: inout [Effect]
+    ) {
+        guard node == pairPeer(of: groups[place]), let own = standing(of: rules.this, in: groups[place], at: now),
+            groups[place].holding != nil
+        else { return }
+        guard beat.holding else { return }
+        let other = Standing(node: node, isEligible: beat.eligible, isSuccessor: false, priority: beat.priority)
+        if other.outranks(own) {
+            withdraw(place, because: .doubleHolder, to: node, &effects)
+        } else {
+            effects.append(.announce(groups[place].id))
+        }
+    }
+}

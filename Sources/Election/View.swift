@@ -1,0 +1,109 @@
+/// What `electd status` shows of the election. Nothing is decided from it.
+package struct GroupView: Hashable, Sendable {
+    package enum Role: String, Hashable, Sendable {
+        case holder
+        case standby
+        case witness
+        case observer
+        case fault
+    }
+
+    package var id: GroupID
+    package var name: String
+    package var mode: GroupRules.Mode
+    package var role: Role
+    package var term: Term
+    package var holder: NodeIndex?
+    /// What is left of this node's lease; nil when it doesn't hold.
+    package var leaseLeft: Span?
+    package var priority: UInt16
+    package var ineligibility: Reason?
+    /// The voters of the newest certificate; empty in pair mode.
+    package var certificate: [NodeIndex]
+    /// The group stays here though a better node is ready: an operator moved it.
+    package var isPinned: Bool
+    package var failingChecks: [UInt16]
+}
+
+package struct NodeView: Hashable, Sendable {
+    package var node: NodeIndex
+    package var name: String
+    package var incarnation: Incarnation?
+    /// Since something last came directly; nil when nothing ever did. Zero for this node.
+    package var heardAgo: Span?
+    package var configurationDigest: UInt64?
+    /// Whether its promises mean what ours mean.
+    package var agrees: Bool
+    /// Eligible in at least one group.
+    package var isEligible: Bool
+    /// The nodes it says it hears, for the matrix of links.
+    package var hears: [NodeIndex]
+}
+
+extension Elector {
+    package func view(at now: Instant) -> (groups: [GroupView], nodes: [NodeView]) {
+        (groups.map { view(of: $0, at: now) }, rules.indices.map { view(of: $0, at: now) })
+    }
+
+    /// Whether the group is held, its gate open or about to be.
+    package func isHolding(_ id: GroupID) -> Bool {
+        guard let place = groups.firstIndex(of: id), case .holding = groups[place].role else { return false }
+        return true
+    }
+
+    /// Whether this node can vote and take groups: false once its disk has refused.
+    package var isStorageSound: Bool { !storageHasFailed }
+
+    package var isUnderMaintenance: Bool { isInMaintenance }
+
+    /// The result last reported of a check; nil before the first.
+    package func verdict(of check: UInt16) -> Bool? { Int(check) < checks.count ? checks[Int(check)] : nil }
+
+    private func view(of group: Group, at now: Instant) -> GroupView {
+        let groupRules = rules(of: group)
+        let holding = group.holding
+        let ineligibility = ineligibility(in: group)
+        let term = holding?.term ?? (groupRules.mode == .majority ? group.certificate?.term : nil) ?? group.newestTerm
+        var isHolding = false
+        if case .holding = group.role { isHolding = true }
+        return GroupView(
+            id: group.id, name: groupRules.name, mode: groupRules.mode,
+            role: role(in: groupRules, isHolding, ineligibility),
+            term: term, holder: holder(of: group, at: now), leaseLeft: holding.map { $0.leaseUntil.since(now) },
+            priority: priority(in: group), ineligibility: groupRules.mayHold(rules.this) ? ineligibility : nil,
+            certificate: groupRules.mode == .pair ? [] : group.certificate?.votes.map(\.voter) ?? [],
+            isPinned: holding?.isPinned ?? false,
+            failingChecks: groupRules.checks.map(\.check).filter { verdict(of: $0) != true })
+    }
+
+    private func role(in groupRules: GroupRules, _ isHolding: Bool, _ ineligibility: Reason?) -> GroupView.Role {
+        switch rules.nodes[Int(rules.this.rawValue)].part {
+        case .witness: return .witness
+        case .observer: return .observer
+        case .voter: break
+        }
+        if isHolding { return .holder }
+        if !groupRules.mayHold(rules.this) { return .witness }
+        return ineligibility == nil ? .standby : .fault
+    }
+
+    private func view(of node: NodeIndex, at now: Instant) -> NodeView {
+        let name = rules.name(of: node)
+        if node == rules.this {
+            return NodeView(
+                node: node, name: name, incarnation: incarnation, heardAgo: .zero,
+                configurationDigest: rules.configurationDigest, agrees: true,
+                isEligible: groups.contains { ineligibility(in: $0) == nil },
+                hears: rules.indices.filter {
+                    $0 != node && hears(node, $0, within: rules.timing.promise, at: now)
+                })
+        }
+        let peer = peers[Int(node.rawValue)]
+        return NodeView(
+            node: node, name: name, incarnation: peer.incarnation, heardAgo: peer.directAt.map { now.since($0) },
+            configurationDigest: peer.heartbeat?.configurationDigest,
+            agrees: peer.heartbeat == nil || agrees(node),
+            isEligible: peer.heartbeat?.groups.contains { $0.eligible } ?? false,
+            hears: rules.indices.filter { $0 != node && hears(node, $0, within: rules.timing.promise, at: now) })
+    }
+}

@@ -1,0 +1,143 @@
+/// The voter: grants, promises, and what it learns from certificates.
+extension Elector {
+    /// Whether this voter would vote for the candidate now, by everything but the ballot's term.
+    private func wouldHelp(_ candidate: NodeLife, priority: UInt16, in group: Group, at now: Instant) -> Bool {
+        guard rules.votes(rules.this), !storageHasFailed, now >= silentUntil, !needsFloor else { return false }
+        // S1: the voter's own promise has expired or was released, or binds it to this very node (S11).
+        if let promise = group.promise, now < promise.until, promise.to.node != candidate.node { return false }
+        // L5: no vote against a holder that is known to be alive, though only others can hear it.
+        if hasValidHolder(group, at: now), group.certificate?.holder.node != candidate.node { return false }
+        guard rules(of: group).mayHold(candidate.node), agrees(candidate.node),
+            isConnectedToQuorum(candidate.node, at: now)
+        else { return false }
+        let standing = Standing(
+            node: candidate.node, isEligible: true, isSuccessor: group.released?.successor == candidate.node,
+            priority: priority)
+        let better = betterCandidates(than: standing, in: group, at: now)
+        // L3: one patience round for each better candidate, from the end of the voter's own promise.
+        let patience = rules.timing.patience * UInt64(better.count)
+        return now >= group.freeSince + patience
+    }
+
+    /// Answers a request for a vote, or keeps silent: a refusal changes nothing (L4).
+    mutating func consider(
+        _ request: VoteRequest, of candidate: NodeLife, round: Sequence, at now: Instant, _ effects: inout [Effect]
+    ) {
+        guard let place = groups.firstIndex(of: request.group), rules.groups[place].mode == .majority else { return }
+        let group = groups[place]
+        if let certificate = group.certificate, request.term <= certificate.term { return }
+        let isRepeated = request.term == group.ballot.term && group.ballot.candidate == candidate
+        guard request.term > group.ballot.term || isRepeated else { return }
+        // A term far beyond all that are known would use up the numbers.
+        guard request.term.rawValue <= group.newestTerm.rawValue + 1_000_000 else { return }
+        guard wouldHelp(candidate, priority: request.priority, in: group, at: now) else { return }
+        var grant = Grant(
+            group: request.group, term: request.term, trial: request.trial, candidate: candidate, round: round)
+        if request.trial {
+            send(.grant(grant), to: .node(candidate.node), &effects)
+            return
+        }
+        if isRepeated {
+            if let waiting = groups[place].armed.firstIndex(where: { $0.grant.term == request.term }) {
+                // The echoed round is the newest; the ballot that is on its way to the disk is the same.
+                grant.round = max(round, groups[place].armed[waiting].grant.round)
+                groups[place].armed[waiting].grant = grant
+            } else {
+                cast(grant, in: place, at: now, &effects)
+            }
+            return
+        }
+        standDown(place, before: request.term, candidate: candidate, &effects)
+        let ticket = nextTicket()
+        groups[place].ballot = Ballot(term: request.term, candidate: candidate)
+        groups[place].armed = [ArmedGrant(ticket: ticket, grant: grant)]
+        groups[place].note(term: request.term)
+        effects.append(.persist(ticket))
+    }
+
+    /// A voter that helps another candidate in a newer term gives its own candidacy up.
+    private mutating func standDown(
+        _ place: Int, before term: Term, candidate: NodeLife, _ effects: inout [Effect]
+    ) {
+        if candidate.node == rules.this { return }
+        switch groups[place].role {
+        case .canvassing, .candidate: groups[place].role = .standby
+        case .acquiring(let holding, _), .holding(let holding):
+            // Bound to itself while its lease runs, it wouldn't have come here.
+            precondition(holding.term < term, "a voter that holds doesn't vote for another")
+            withdraw(place, because: .superseded, to: nil, &effects)
+        case .standby, .withdrawing: break
+        }
+    }
+
+    /// Sends a vote whose ballot is on disk (S2), unless the voter has been bound otherwise meanwhile.
+    mutating func cast(_ grant: Grant, in place: Int, at now: Instant, _ effects: inout [Effect]) {
+        let group = groups[place]
+        guard !storageHasFailed, group.ballot == Ballot(term: grant.term, candidate: grant.candidate) else { return }
+        if let certificate = group.certificate, certificate.term >= grant.term { return }
+        if let promise = group.promise, now < promise.until, promise.to.node != grant.candidate.node { return }
+        groups[place].bind(to: grant.candidate, term: grant.term, until: now + rules.timing.promise)
+        send(.grant(grant), to: .node(grant.candidate.node), &effects)
+    }
+
+    /// Whether this voter may promise support to a holder, and if so, binds it (design L3).
+    ///
+    /// Boot silence doesn't forbid it (S6): the certificate is a majority's word, not this voter's.
+    mutating func promiseRound(to holder: NodeLife, term: Term, in place: Int, at now: Instant) -> Bool {
+        let group = groups[place]
+        guard rules.votes(rules.this), let certificate = group.certificate, certificate.holder == holder,
+            certificate.term == term
+        else { return false }
+        // S4: no promise in a term lower than one voted in.
+        guard term >= group.ballot.term else { return false }
+        // S5: a valid certificate of a newer term overrides a running promise, for heartbeats.
+        if let promise = group.promise, now < promise.until, promise.to.node != holder.node, term <= promise.term {
+            return false
+        }
+        groups[place].bind(to: holder, term: term, until: now + rules.timing.promise)
+        return true
+    }
+
+    /// The signatures were checked by the shell; that they are a majority is checked here (I1).
+    mutating func receiveCertificate(_ certificate: Certificate, at now: Instant, _ effects: inout [Effect]) {
+        guard let place = groups.firstIndex(of: certificate.group), rules.groups[place].mode == .majority,
+            rules.groups[place].mayHold(certificate.holder.node), isMajority(certificate)
+        else { return }
+        if let known = groups[place].certificate {
+            if certificate.term < known.term { return }
+            if certificate.term == known.term {
+                if certificate.holder == known.holder { return }
+                accuseDoubleVoters(known, certificate, &effects)
+                return
+            }
+        }
+        if certificate.holder.node == rules.this && certificate.holder != life { return }
+        groups[place].note(term: certificate.term)
+        groups[place].certificate = certificate
+        groups[place].claimedAt = now
+        groups[place].released = nil
+        if groups[place].ownRelease.map({ $0.term < certificate.term }) == true { groups[place].ownRelease = nil }
+        switch groups[place].role {
+        case .standby, .withdrawing: break
+        case .canvassing: groups[place].role = .standby
+        case .candidate(let candidacy):
+            if candidacy.term <= certificate.term { groups[place].role = .standby }
+        case .acquiring, .holding: withdraw(place, because: .superseded, to: nil, &effects)
+        }
+    }
+
+    private func isMajority(_ certificate: Certificate) -> Bool {
+        var voters = NodeSet()
+        for vote in certificate.votes where rules.votes(vote.voter) { voters.insert(vote.voter) }
+        return voters.count >= rules.quorum
+    }
+
+    /// I11: two certificates of one term have a voter in common, and that voter signed both.
+    private func accuseDoubleVoters(_ one: Certificate, _ other: Certificate, _ effects: inout [Effect]) {
+        for vote in one.votes {
+            guard let second = other.votes.first(where: { $0.voter == vote.voter }) else { continue }
+            effects.append(
+                .accuse(vote.voter, group: one.group, term: one.term, proofs: [vote.proof, second.proof]))
+        }
+    }
+}
