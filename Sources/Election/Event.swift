@@ -62,12 +62,16 @@ package struct Reception: Hashable, Sendable {
 
 /// Where a journal stood: peers record each other's, which pins the tails.
 package struct JournalMark: Hashable, Sendable {
-    /// Bytes.
+    /// The segment's number.
+    package var segment: UInt64
+    /// Bytes of the segment.
     package var size: UInt64
     /// The first 16 bytes of the chain's head.
     package var head: [UInt8]
 
-    package init(size: UInt64, head: [UInt8]) {
+    package init(segment: UInt64, size: UInt64, head: [UInt8]) {
+        precondition(head.count == 16)
+        self.segment = segment
         self.size = size
         self.head = head
     }
@@ -183,19 +187,28 @@ extension Reception: Transcribable {
         packet.encode(to: &writer)
         writer.optional(relay)
         writer.blob(proof)
-        writer.optional(journal) { writer, mark in
-            writer.varint(mark.size)
-            writer.raw(mark.head)
-        }
+        writer.optional(journal)
     }
 
     package init(from reader: inout ByteReader) throws(Malformed) {
         packet = try Packet(from: &reader)
         relay = try reader.optional()
         proof = try reader.blob(atMost: Bound.proof)
-        journal = try reader.optional { (reader: inout ByteReader) throws(Malformed) in
-            JournalMark(size: try reader.varint(), head: try reader.raw(count: 16))
-        }
+        journal = try reader.optional()
+    }
+}
+
+extension JournalMark: Transcribable {
+    package func encode(to writer: inout ByteWriter) {
+        writer.varint(segment)
+        writer.varint(size)
+        writer.raw(head)
+    }
+
+    package init(from reader: inout ByteReader) throws(Malformed) {
+        segment = try reader.varint()
+        size = try reader.varint()
+        head = try reader.raw(count: 16)
     }
 }
 
