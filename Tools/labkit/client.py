@@ -82,34 +82,47 @@ class Seen:
 
 
 class Client:
-    """Steady ordinary traffic from one client, and beside it the probes that look for a second holder."""
+    """Steady ordinary traffic from one client, and beside it the probes that look for a second holder.
 
-    def __init__(self, network: Network, http: bool = True, ping_ms: float | None = None) -> None:
+    `network` None: everything is on this machine's loopback. There the ordinary traffic is all that can be seen:
+    there is no ARP, and no way to ask one machine past the other.
+    """
+
+    def __init__(
+        self,
+        network: Network | None,
+        directory: Path | None = None,
+        http: bool = True,
+        ping_ms: float | None = None,
+        target: str = topology.VIP,
+        port: int = 80,
+    ) -> None:
         self._network = network
+        self._directory = directory or network.directory
         self._requests: list[Request] = []
         self._forced: dict[str, list[Request]] = {name: [] for name in topology.FORCED}
         self._answers: list[Proof] = []
         self._pings: list[tuple[int, int]] = []
-        self._arp = self._start(
-            topology.CLIENT,
-            "arp",
-            ["--target", topology.VIP, "--sender", topology.ARP_PROBER, "--interface", topology.INTERFACE],
-        )
-        self._steady = self._start(topology.CLIENT, "http", ["--target", topology.VIP]) if http else None
-        self._forced_probes = {}
+        aim = ["--target", target]
+        web = [*aim, "--port", str(port)]
+        self._steady = self._start(topology.CLIENT, "http", web) if http else None
+        self._arp = self._ping = None
+        self._forced_probes: dict[str, Probe] = {}
+        if network is None:
+            return
+        sender = ["--sender", topology.ARP_PROBER, "--interface", topology.INTERFACE]
+        self._arp = self._start(topology.CLIENT, "arp", aim + sender)
+        if ping_ms is not None:
+            self._ping = self._start(topology.CLIENT, "ping", [*aim, "--interval-ms", str(ping_ms)])
         for name, client in topology.FORCED.items() if http else ():
             # Short limits: these look for answers that should not be; they need no patience.
             limits = ["--connect-timeout-ms", "60", "--timeout-ms", "1000"]
-            self._forced_probes[name] = self._start(client, "http", ["--target", topology.VIP, *limits])
-        self._ping = None
-        if ping_ms is not None:
-            self._ping = self._start(
-                topology.CLIENT, "ping", ["--target", topology.VIP, "--interval-ms", str(ping_ms)]
-            )
+            self._forced_probes[name] = self._start(client, "http", web + limits)
 
     def _start(self, host: topology.Host, module: str, arguments: list[str]) -> Probe:
-        out = self._network.directory / f"{host.name}-{module}.seen"
-        return Probe(self._network.inside(host.name), module, arguments, out)
+        out = self._directory / f"{host.name}-{module}.seen"
+        prefix = self._network.inside(host.name) if self._network else []
+        return Probe(prefix, module, arguments, out)
 
     def __enter__(self) -> "Client":
         return self
@@ -134,9 +147,10 @@ class Client:
         self._digest()
 
     def _digest(self) -> None:
-        for asked, answered, mac in _taken(self._arp):
-            known = topology.BY_MAC.get(mac)
-            self._answers.append(Proof(int(asked), int(answered), known.name if known else mac))
+        if self._arp is not None:
+            for asked, answered, mac in _taken(self._arp):
+                known = topology.BY_MAC.get(mac)
+                self._answers.append(Proof(int(asked), int(answered), known.name if known else mac))
         if self._steady is not None:
             self._requests += _requests(self._steady)
         for name, probe in self._forced_probes.items():

@@ -1,10 +1,11 @@
 """What the faults need to know of a cluster, whichever programs it is made of."""
 
+import signal
 from abc import ABC, abstractmethod
 
 from . import topology, webservers
 from .network import Network
-from .processes import Process, wait_until
+from .processes import Process, send, wait_until
 
 
 class Cluster(ABC):
@@ -19,6 +20,9 @@ class Cluster(ABC):
     @abstractmethod
     def start(self) -> None:
         """Starts everything on every machine."""
+
+    daemon_is_tree = False
+    """Whether the deciding is done by a child, so that a fault has to hit the whole tree."""
 
     @abstractmethod
     def daemon(self, node: str) -> Process:
@@ -35,6 +39,18 @@ class Cluster(ABC):
     @abstractmethod
     def holder(self) -> str | None:
         """Who holds the VIP by the cluster's own account, None when nobody or more than one says so."""
+
+    def kill_daemon(self, node: str) -> None:
+        self.daemon(node).kill(tree=self.daemon_is_tree)
+
+    def freeze_daemon(self, node: str) -> None:
+        self.daemon(node).freeze(tree=self.daemon_is_tree)
+
+    def thaw_daemon(self, node: str) -> None:
+        self.daemon(node).thaw(tree=self.daemon_is_tree)
+
+    def kill_proxy(self, node: str) -> None:
+        send(self.proxy_pid(node), signal.SIGKILL)
 
     def restore_proxy(self, node: str) -> None:
         """Brings back a proxy that was killed. A cluster that does so by itself needs nothing here."""

@@ -104,18 +104,17 @@ def http_proofs(node: str, requests: Iterable[Request]) -> list[Proof]:
     return proofs
 
 
+_GONE = 500 * MILLISECOND
+"""Without a success for this long at the end of a window, the service counts as not recovered."""
+
+
 def longest_gap(successes: Iterable[int], start: int, end: int) -> tuple[int, bool]:
-    """The longest time without success that touches [start, end], and whether a success ended it.
+    """The longest time without success in [start, end], and whether successes came again after it.
 
     The last success before `start` opens the first gap, so that a fault which bites at once is measured whole.
     """
-    times = sorted(successes)
+    times = sorted(time for time in successes if time <= end)
     before = [time for time in times if time <= start]
-    inside = [time for time in times if start < time <= end]
-    after = [time for time in times if time > end][:1]
-    marks = [before[-1] if before else start, *inside, *after]
-    longest = max((later - earlier for earlier, later in zip(marks, marks[1:])), default=0)
-    if not inside and not after:
-        return max(longest, end - marks[-1]), False
-    open_end = 0 if after else end - marks[-1]
-    return (longest, True) if longest >= open_end else (open_end, False)
+    marks = [before[-1] if before else start, *(time for time in times if time > start), end]
+    longest = max(later - earlier for earlier, later in zip(marks, marks[1:]))
+    return longest, end - marks[-2] < _GONE

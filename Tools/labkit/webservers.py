@@ -21,10 +21,11 @@ def available() -> str | None:
 
 def start(network: Network, node: str, kind: str | None = None) -> Process:
     """Starts a web server on `node`, port 8080; its page at / begins with the node's name."""
-    server = prepare(network.directory / f"{node}-web", topology.host(node).address, node, kind)
+    # On every address of the machine: clients come by its own, its health check by 127.0.0.1.
+    server = prepare(network.directory / f"{node}-web", "0.0.0.0", node, kind)
     process = network.start(node, "web", *server)
     probe = f"http://{topology.host(node).address}:{topology.WEB_PORT}/"
-    up = wait_until(lambda: network.run(node, *_fetch(probe), check=False).stdout.startswith(node), timeout=10)
+    up = wait_until(lambda: network.run(node, *fetch(probe), check=False).stdout.startswith(node), timeout=10)
     if not up:
         raise RuntimeError(f"the web server of {node} does not answer:\n{process.last_words()}")
     return process
@@ -52,7 +53,7 @@ def _program(name: str) -> str | None:
     return shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin")
 
 
-def _fetch(url: str) -> list[str]:
+def fetch(url: str) -> list[str]:
     """Python instead of curl: a fresh machine has no curl."""
     return ["python3", "-c", f"import urllib.request as u; print(u.urlopen('{url}', timeout=2).read().decode())"]
 

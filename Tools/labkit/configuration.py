@@ -1,0 +1,113 @@
+"""The file that electd reads, in the shape a user writes it (the seed's set-up, one file for every node)."""
+
+from dataclasses import dataclass, field
+
+from . import topology
+
+
+@dataclass
+class Settings:
+    """What the tests vary. The defaults are the seed's two machines with a witness."""
+
+    keys: dict[str, str]
+    """Public key per node, as `electd keygen` prints it."""
+    secret_file: str
+    heartbeat: str = "100ms"
+    lease: str = "500ms"
+    mode: str = "majority"
+    witness: bool = True
+    virtual_addresses: list[str] = field(default_factory=lambda: [f"{topology.VIP}/32", f"{topology.VIP6}/128"])
+    preempt_after: str = "2s"
+    services: bool = True
+    web_check: bool = True
+    check_interval: str = "200ms"
+    addresses: dict[str, str] = field(default_factory=lambda: {host.name: host.address for host in topology.VOTERS})
+    connection: str = "close"
+    service_mode: str = "http"
+    listen: str = ":80"
+    web_port: int = topology.WEB_PORT
+    extra_groups: str = ""
+    """Further groups as YAML, indented by two, or nothing."""
+    priority: dict[str, int] = field(default_factory=lambda: {"fred": 101, "ethyl": 100})
+
+
+def render(settings: Settings, identity_file: str) -> str:
+    """The YAML for the node whose key is in `identity_file`; only that line differs between the nodes."""
+    parts = [
+        f"cluster: landlord\nsecret_file: {settings.secret_file}\nidentity_file: {identity_file}\n",
+        _nodes(settings),
+        f"timing: {{ heartbeat: {settings.heartbeat}, lease: {settings.lease} }}\n",
+        _checks(settings),
+        _groups(settings),
+        _services(settings) if settings.services else "",
+        "proxy: { threads: 1 }\n" if settings.services else "",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def members(settings: Settings) -> list[str]:
+    """The nodes that the file names."""
+    return [host.name for host in topology.VOTERS if settings.witness or host is not topology.LUCY]
+
+
+def _nodes(settings: Settings) -> str:
+    lines = ["nodes:"]
+    for name in members(settings):
+        witness = ", witness: true" if name == topology.LUCY.name else ""
+        endpoint = f"{settings.addresses[name]}:{topology.ELECTD_PORT}"
+        lines.append(f'  {name}: {{ address: "{endpoint}", key: "{settings.keys[name]}"{witness} }}')
+    return "\n".join(lines) + "\n"
+
+
+def _checks(settings: Settings) -> str:
+    if not settings.web_check:
+        return ""
+    return f"""checks:
+  web:
+    tcp: "127.0.0.1:{settings.web_port}"
+    interval: {settings.check_interval}
+    timeout: {settings.check_interval}
+    rise: 1
+    fall: 2
+    weight: 2
+"""
+
+
+def _groups(settings: Settings) -> str:
+    priority = ", ".join(f"{name}: {value}" for name, value in settings.priority.items())
+    lines = ["groups:", "  router37:", f"    mode: {settings.mode}"]
+    if settings.virtual_addresses:
+        quoted = ", ".join(f'"{address}"' for address in settings.virtual_addresses)
+        lines += [f"    interface: {topology.INTERFACE}", f"    virtual_addresses: [{quoted}]"]
+    lines += [f"    priority: {{ {priority} }}", f"    preempt_after: {settings.preempt_after}"]
+    if settings.web_check:
+        lines.append("    checks: [web]")
+    return "\n".join(lines) + "\n" + settings.extra_groups
+
+
+def _services(settings: Settings) -> str:
+    http = settings.service_mode == "http"
+    web = """    forwarded_for: true
+    cookie: { name: SERVERNAME, insert: true, indirect: true, nocache: true }
+"""
+    probe = 'http: "/"' if http else "tcp: true"
+    lines = [
+        "services:",
+        "  cluster37:",
+        "    group: router37",
+        f'    listen: "{settings.listen}"',
+        f"    mode: {settings.service_mode}",
+        "    balance: roundrobin",
+        *([f"    connection: {settings.connection}", web.rstrip("\n")] if http else []),
+        "    retries: 3",
+        "    redispatch: true",
+        "    max_connections: 2000",
+        "    timeouts: { connect: 300ms, client: 50s, server: 50s, request: 10s }",
+        "    servers:",
+    ]
+    for host in topology.HOLDERS:
+        cookie = f", cookie: {host.name}" if http else ""
+        address = f"{settings.addresses[host.name]}:{settings.web_port}"
+        pace = f"interval: {settings.check_interval}, timeout: {settings.check_interval}, fall: 2, rise: 1"
+        lines.append(f'      {host.name}: {{ address: "{address}"{cookie}, check: {{ {probe}, {pace} }} }}')
+    return "\n".join(lines) + "\n"

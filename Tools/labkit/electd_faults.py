@@ -1,0 +1,91 @@
+"""The faults that only electd knows: forged and replayed heartbeats, and a planned transfer."""
+
+from dataclasses import dataclass
+
+from . import forge
+from .electd import Electd
+from .scenario import Outcome, Scenario, now
+
+
+@dataclass(frozen=True)
+class Stand:
+    """What forged datagrams must not change."""
+
+    holder: str | None
+    terms: dict[str, int]
+
+
+class ElectdScenario(Scenario):
+    """The common faults and electd's own."""
+
+    cluster: Electd
+
+    FORGED_EACH = 2000
+
+    def forge_heartbeats(self) -> None:
+        """Replays genuine datagrams and sends broken, dressed-up and random ones, from a stranger's port."""
+        holder = self._begin("Mallory is on the segment. {} holds. She collects heartbeats, and sends:")
+        genuine = forge.collect(self.cluster.network, seconds=3.0)
+        if not genuine:
+            raise RuntimeError("no heartbeat crossed the switch in 3 s: is electd speaking UDP?")
+        each = self.FORGED_EACH
+        attacks = {
+            f"{each} replays of {len(genuine)} genuine ones": (genuine * (each // len(genuine) + 1))[:each],
+            f"{each} with a bit turned over": forge.flipped(genuine, each),
+            f"{each} cut short or grown": forge.truncated(genuine, each),
+            f"{each} with a genuine head and a random body": forge.dressed(genuine, each),
+            f"{each} of random bytes": forge.junk(each),
+        }
+        before, refused_before = self._stand(), self._refused()
+        start = now()
+        for what, payloads in attacks.items():
+            self.say(f"   - {what}")
+            forge.send(self.cluster.network, payloads)
+        outcome = self._end("forged and replayed heartbeats", start, None)
+        after, refused = self._stand(), self._refused()
+        self._judge_forgery(outcome, before, after, refused - refused_before, each * len(attacks))
+        self.say(f"   {holder} still holds, in the same term; {refused - refused_before} datagrams were refused.")
+
+    def _judge_forgery(self, outcome: Outcome, before: Stand, after: Stand, refused: int, sent: int) -> None:
+        if after != before:
+            self._break(outcome, f"forged datagrams changed something: {before} became {after}")
+        if outcome.failed:
+            self._break(outcome, f"{outcome.failed} requests failed while datagrams were forged")
+        # A datagram that is cut to nothing, or that the kernel dropped for want of room, is counted by nobody.
+        if refused < sent // 2:
+            self._break(outcome, f"of {sent} forged datagrams only {refused} were counted as refused")
+
+    def transfer(self) -> None:
+        """A planned move, ordered by the operator."""
+        holder = self._begin("The operator moves the address away from {}.")
+        target = self.cluster.other(holder)
+        start = now()
+        done = self.cluster.nodes[holder].command("transfer", "router37", target, check=False)
+        outcome = self._end("planned transfer", start, holder)
+        if done.returncode != 0:
+            self._break(outcome, f"electd transfer: exit {done.returncode}: {done.stderr.strip()}")
+        self._mend("And waits for it to come back by itself.", lambda: None)
+
+    def _stand(self) -> Stand:
+        terms = {}
+        for node in self.cluster.nodes.values():
+            group = node.group()
+            terms[node.name] = group["term"] if group else -1
+        return Stand(self.cluster.holder(), terms)
+
+    def _refused(self) -> int:
+        """Refused datagrams over all nodes, whatever their reasons."""
+        return sum(refusals(node.status()) for node in self.cluster.nodes.values())
+
+
+def refusals(status: dict | None) -> int:
+    """The sum of the refusal counters in a status: every number below the key `refused`."""
+    if status is None:
+        return 0
+    return _numbers(status.get("refused", status.get("wire", {}).get("refused", 0)))
+
+
+def _numbers(value: object) -> int:
+    if isinstance(value, dict):
+        return sum(_numbers(entry) for entry in value.values())
+    return value if isinstance(value, int) else 0
