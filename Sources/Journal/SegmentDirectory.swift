@@ -1,0 +1,91 @@
+import Glibc
+
+/// The files of one node's journal: `NNNNNNNNNN.electd`, the number counting up, and segments that were found damaged
+/// and are kept as `NNNNNNNNNN.electd.damaged`.
+package struct SegmentDirectory {
+    package struct Segment: Hashable, Sendable {
+        package var number: UInt64
+        package var path: String
+        /// Bytes.
+        package var size: UInt64
+        package var isDamaged: Bool
+        /// Nanoseconds since 1970 on the file system's clock.
+        package var modified: UInt64
+    }
+
+    package static let suffix = ".electd"
+    package static let damagedSuffix = ".electd.damaged"
+
+    let path: String
+
+    package init(_ path: String) { self.path = path }
+
+    static func fileName(_ number: UInt64) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 10 - digits.count)) + digits + suffix
+    }
+
+    /// In the order of their numbers.
+    package func segments() throws(SystemError) -> [Segment] {
+        var found: [Segment] = []
+        for name in try names() {
+            let isDamaged = name.hasSuffix(Self.damagedSuffix)
+            guard isDamaged || name.hasSuffix(Self.suffix) else { continue }
+            let digits = name.dropLast(isDamaged ? Self.damagedSuffix.count : Self.suffix.count)
+            guard digits.count >= 10, digits.allSatisfy(\.isASCIIDigit), let number = UInt64(digits) else { continue }
+            var status = stat()
+            let file = path + "/" + name
+            guard stat(file, &status) == 0 else { continue }
+            found.append(
+                Segment(
+                    number: number, path: file, size: UInt64(max(status.st_size, 0)), isDamaged: isDamaged,
+                    modified: UInt64(max(status.st_mtim.tv_sec, 0)) * 1_000_000_000 + UInt64(status.st_mtim.tv_nsec)))
+        }
+        return found.sorted { ($0.number, $0.path) < ($1.number, $1.path) }
+    }
+
+    /// Removes what a crash left of a segment that was being created: it never was part of the journal.
+    func removeUnfinished() throws(SystemError) {
+        for name in try names() where name.hasSuffix(Self.suffix + unfinishedSuffix) { unlink(path + "/" + name) }
+    }
+
+    /// Deletes whole segments, oldest first, until the journal keeps to both bounds. Neither `current` nor a damaged
+    /// segment is ever deleted.
+    func prune(current: UInt64, bytes: UInt64, age: UInt64, now: UInt64) throws(SystemError) {
+        let segments = try segments()
+        var total = segments.reduce(0) { $0 + $1.size }
+        for segment in segments where segment.number < current && !segment.isDamaged {
+            let isOld = now > segment.modified && now - segment.modified > age
+            guard total > bytes || isOld else { break }
+            guard unlink(segment.path) == 0 else { throw SystemError("unlink") }
+            total -= segment.size
+        }
+    }
+
+    func keepAsDamaged(_ segment: Segment) throws(SystemError) {
+        guard rename(segment.path, path + "/" + Self.fileName(segment.number) + ".damaged") == 0 else {
+            throw SystemError("rename")
+        }
+        try syncDirectory(path)
+    }
+
+    private func names() throws(SystemError) -> [String] {
+        guard let directory = opendir(path) else { throw SystemError("opendir") }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(directory) else { break }
+            names.append(
+                withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                })
+        }
+        guard errno == 0 else { throw SystemError("readdir") }
+        return names
+    }
+}
+
+extension Character {
+    fileprivate var isASCIIDigit: Bool { ("0"..."9").contains(self) }
+}
