@@ -57,7 +57,8 @@ package struct Elector: Hashable, Sendable {
         let now = max(now, lastStepAt)
         var effects: [Effect] = []
         if case .started(let start) = event {
-            begin(start, at: now, &effects)
+            // A node starts once; a journal that says otherwise is not to stop who reads it.
+            if !isRunning { begin(start, at: now, &effects) }
         } else if isRunning {
             noticeOwnGap(at: now)
             // What has lapsed is given up before anything else is looked at: also after a sleep of hours.
@@ -71,7 +72,6 @@ package struct Elector: Hashable, Sendable {
     }
 
     private mutating func begin(_ start: Start, at now: Instant, _ effects: inout [Effect]) {
-        precondition(!isRunning, "a node starts once")
         isRunning = true
         incarnation = start.incarnation
         lastStepAt = now
