@@ -28,6 +28,8 @@ class Settings:
     web_port: int = topology.WEB_PORT
     extra_groups: str = ""
     """Further groups as YAML, indented by two, or nothing."""
+    extra_services: str = ""
+    """Further services likewise, as `service` writes them."""
     priority: dict[str, int] = field(default_factory=lambda: {"fred": 101, "ethyl": 100})
 
 
@@ -86,28 +88,36 @@ def _groups(settings: Settings) -> str:
 
 
 def _services(settings: Settings) -> str:
-    http = settings.service_mode == "http"
-    web = """    forwarded_for: true
-    cookie: { name: SERVERNAME, insert: true, indirect: true, nocache: true }
-"""
-    probe = 'http: "/"' if http else "tcp: true"
+    own = service(settings, "cluster37", settings.listen, settings.service_mode, settings.connection)
+    return "services:\n" + own + settings.extra_services
+
+
+def service(settings: Settings, name: str, listen: str, mode: str, connection: str) -> str:
+    """One service with the seed's features, indented by two."""
     lines = [
-        "services:",
-        "  cluster37:",
+        f"  {name}:",
         "    group: router37",
-        f'    listen: "{settings.listen}"',
-        f"    mode: {settings.service_mode}",
+        f'    listen: "{listen}"',
+        f"    mode: {mode}",
         "    balance: roundrobin",
-        *([f"    connection: {settings.connection}", web.rstrip("\n")] if http else []),
+    ]
+    if mode == "http":
+        lines += [
+            f"    connection: {connection}",
+            "    forwarded_for: true",
+            "    cookie: { name: SERVERNAME, insert: true, indirect: true, nocache: true }",
+        ]
+    lines += [
         "    retries: 3",
         "    redispatch: true",
         "    max_connections: 2000",
         "    timeouts: { connect: 300ms, client: 50s, server: 50s, request: 10s }",
         "    servers:",
     ]
+    probe = 'http: "/"' if mode == "http" else "tcp: true"
+    pace = f"interval: {settings.check_interval}, timeout: {settings.check_interval}, fall: 2, rise: 1"
     for host in topology.HOLDERS:
-        cookie = f", cookie: {host.name}" if http else ""
         address = f"{settings.addresses[host.name]}:{settings.web_port}"
-        pace = f"interval: {settings.check_interval}, timeout: {settings.check_interval}, fall: 2, rise: 1"
+        cookie = f", cookie: {host.name}" if mode == "http" else ""
         lines.append(f'      {host.name}: {{ address: "{address}"{cookie}, check: {{ {probe}, {pace} }} }}')
     return "\n".join(lines) + "\n"

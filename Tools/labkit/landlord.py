@@ -100,22 +100,13 @@ class Landlord(Cluster):
 
 
 def haproxy_conf(bind: str, mode: str = "http", close: bool = True) -> str:
-    """The seed's haproxy.cfg on one thread. `close`: the seed's httpclose; without it, keep-alive as HAProxy does it."""
-    servers = "\n".join(
-        f"    server {host.name} {host.address}:{topology.WEB_PORT}"
-        f"{f' cookie {host.name}' if mode == 'http' else ''} check"
-        for host in topology.HOLDERS
-    )
-    http = "    option forwardfor\n    cookie SERVERNAME insert indirect nocache\n" if mode == "http" else ""
-    if mode == "http" and close:
-        http += "    option httpclose\n"
+    """The seed's haproxy.cfg, on one thread."""
     return f"""global
     maxconn 4096
     nbthread 1
     user haproxy
     group haproxy
 defaults
-    mode {mode}
     option dontlognull
     retries 3
     option redispatch
@@ -123,8 +114,16 @@ defaults
     timeout connect 5000
     timeout client 50000
     timeout server 50000
-listen cluster37
-    bind {bind}
-    balance roundrobin
-{http}{servers}
-"""
+{haproxy_listener(bind, mode, close)}"""
+
+
+def haproxy_listener(bind: str, mode: str, close: bool, name: str = "cluster37") -> str:
+    """The seed's listener. `close`: with its httpclose; without it, keep-alive as HAProxy does it by default."""
+    lines = [f"listen {name}", f"    bind {bind}", f"    mode {mode}", "    balance roundrobin"]
+    if mode == "http":
+        lines += ["    option forwardfor", "    cookie SERVERNAME insert indirect nocache"]
+        lines += ["    option httpclose"] if close else []
+    for host in topology.HOLDERS:
+        cookie = f" cookie {host.name}" if mode == "http" else ""
+        lines.append(f"    server {host.name} {host.address}:{topology.WEB_PORT}{cookie} check")
+    return "\n".join(lines) + "\n"

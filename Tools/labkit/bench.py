@@ -1,0 +1,46 @@
+"""Measures electd and its peer in the same lab and run, in turns, and prints what came out."""
+
+import argparse
+import signal
+import sys
+
+from . import bench_failover, bench_proxy, namespaces
+from .commands import CommandFailed
+
+
+def main() -> int:
+    arguments = _arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    namespaces.sweep()
+    try:
+        lines = arguments.bench(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except (CommandFailed, RuntimeError, FileNotFoundError, PermissionError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    for line in lines:
+        print(line.as_json() if arguments.json else line.as_text())
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    top = argparse.ArgumentParser(prog="Tools/bench", description=__doc__)
+    benches = top.add_subparsers(required=True, metavar="NAME")
+    failover = benches.add_parser("failover", help="the holder's link is cut: electd and keepalived")
+    failover.set_defaults(bench=bench_failover.main)
+    failover.add_argument("--cuts", type=int, default=10)
+    failover.add_argument("--interval", default="100ms", help="between heartbeats, in ms")
+    proxy = benches.add_parser("proxy", help="CPU per request: electd's proxy and HAProxy")
+    proxy.set_defaults(bench=bench_proxy.main)
+    proxy.add_argument("--rounds", type=int, default=5)
+    proxy.add_argument("--seconds", type=float, default=3)
+    proxy.add_argument("--modes", nargs="*", choices=list(bench_proxy.MODES))
+    for bench in (failover, proxy):
+        bench.add_argument("--json", action="store_true", help="one JSON object per line")
+        bench.add_argument("--peer-only", action="store_true", help="the peer on both sides: what the lab itself adds")
+    return top.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
