@@ -95,8 +95,14 @@ extension Elector {
     private func standingToTell(_ group: Group, at now: Instant) -> GroupBeat {
         GroupBeat(
             group: group.id, eligible: ineligibility(in: group) == nil, holding: group.holding != nil,
-            priority: priority(in: group), term: max(group.newestTerm, group.ballot.term),
+            priority: priority(in: group), term: termToTell(group),
             holder: holder(of: group, at: now), release: group.ownRelease)
+    }
+
+    /// A holder asks for promises in its own term, however new a term others have voted or campaigned in meanwhile:
+    /// its voters answer for the certificate that they know (design L3).
+    private func termToTell(_ group: Group) -> Term {
+        group.holding?.term ?? max(group.newestTerm, group.ballot.term)
     }
 
     /// Tells everybody at once instead of at the next interval.

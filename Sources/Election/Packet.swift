@@ -63,7 +63,7 @@ package struct GroupBeat: Hashable, Sendable {
     package var holding: Bool
     /// The configured priority and the weights of the checks; 0 for a node that may not hold.
     package var priority: UInt16
-    /// The newest term that the sender holds, voted in, or knows a certificate of.
+    /// The term that the sender holds; of a sender that doesn't, the newest that it voted in or heard of.
     package var term: Term
     /// Whom the sender takes for the holder.
     package var holder: NodeIndex?

@@ -10,6 +10,8 @@ extension Elector {
         guard rules(of: group).mayHold(candidate.node), agrees(candidate.node),
             isConnectedToQuorum(candidate.node, at: now)
         else { return false }
+        // Bound to this very life, it has nobody else to wait for: a lost vote is repeated, a holder certified anew.
+        if let promise = group.promise, now < promise.until, promise.to == candidate { return true }
         let standing = Standing(
             node: candidate.node, isEligible: true, isSuccessor: group.released?.successor == candidate.node,
             priority: priority)
