@@ -48,7 +48,7 @@ package struct Elector: Hashable, Sendable {
     package var memory: Memory {
         Memory(
             groups: groups.map { Memory.GroupMemory(group: $0.id, ballot: $0.ballot) },
-            promise: max(longestPromise, rules.timing.promise), maintenance: isInMaintenance)
+            promise: max(longestPromise, rules.timing.promise), maintenance: isInMaintenance, needsFloor: needsFloor)
     }
 
     /// - Parameter now: this node's `CLOCK_BOOTTIME`, read after the event happened and before any effect is carried
@@ -76,7 +76,7 @@ package struct Elector: Hashable, Sendable {
         incarnation = start.incarnation
         lastStepAt = now
         heartbeatAt = now
-        needsFloor = start.memory == nil
+        needsFloor = start.memory?.needsFloor ?? true
         if let memory = start.memory {
             isInMaintenance = memory.maintenance
             longestPromise = memory.promise

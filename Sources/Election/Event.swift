@@ -94,11 +94,14 @@ package struct Memory: Hashable, Sendable {
     /// The longest D that a promise of this state may run: a restart under a shorter one stays silent as long.
     package var promise: Span
     package var maintenance: Bool
+    /// The directory is new, and no floor for terms has been set yet (S12).
+    package var needsFloor: Bool
 
-    package init(groups: [GroupMemory], promise: Span, maintenance: Bool) {
+    package init(groups: [GroupMemory], promise: Span, maintenance: Bool, needsFloor: Bool) {
         self.groups = groups
         self.promise = promise
         self.maintenance = maintenance
+        self.needsFloor = needsFloor
     }
 }
 
@@ -220,6 +223,7 @@ extension Memory: Transcribable {
         }
         promise.encode(to: &writer)
         writer.flag(maintenance)
+        writer.flag(needsFloor)
     }
 
     package init(from reader: inout ByteReader) throws(Malformed) {
@@ -228,6 +232,7 @@ extension Memory: Transcribable {
         }
         promise = try Span(from: &reader)
         maintenance = try reader.flag()
+        needsFloor = try reader.flag()
     }
 }
 
