@@ -1,0 +1,99 @@
+/// Texts to be hashed, so that nodes can tell whether they have the same configuration.
+///
+/// They depend on what a file says and not on how it says it: defaults are written out, everything is sorted, and one
+/// fact is one line. The paths of secret and identity are left out, because they are a node's own.
+extension Configuration {
+    /// What nodes must agree on for an election to be safe: members, keys, roles, timing, and each group's mode, addresses
+    /// and candidates.
+    package var canonicalSafetyText: String {
+        var lines = ["electd safety 1", "cluster \(cluster)"]
+        for node in nodes {
+            lines.append("node \(node.name) \(node.address) ed25519:\(base64(node.key)) \(node.role.rawValue)")
+        }
+        lines.append("timing \(timing.heartbeat) \(timing.lease) \(timing.rho) \(timing.epsilon)")
+        for group in groups {
+            lines.append("group \(group.name) \(group.mode.rawValue)")
+            lines += group.virtualAddresses.map { "address \($0)" }
+            lines += group.priorities.map { "candidate \($0.node)" }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Everything.
+    package var canonicalText: String {
+        var lines = ["electd configuration 1"]
+        for check in checks {
+            lines.append("check \(check.name) \(check.weight) \(Self.line(check.schedule)) \(Self.line(check.probe))")
+        }
+        lines += groups.flatMap(Self.lines)
+        lines += services.flatMap(Self.lines)
+        if let statistics {
+            let users = statistics.usersFile.map(literal) ?? "-"
+            lines.append("statistics \(statistics.listen) \(statistics.path) \(literal(statistics.realm)) \(users)")
+        }
+        lines.append("election realtime=\(election.realtime) lock_memory=\(election.lockMemory)")
+        lines.append("journal \(journal.directory.map(literal) ?? "-") \(journal.rotateSize) \(journal.retain)")
+        lines.append("proxy \(proxy.user ?? "-") \(proxy.threads.map(String.init) ?? "-")")
+        lines.append("log \(log.level.rawValue) \(log.format.rawValue)")
+        return canonicalSafetyText + lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func lines(_ group: Group) -> [String] {
+        var lines = ["group \(group.name) interface \(group.interface.map(literal) ?? "-")"]
+        lines += group.priorities.map { "priority \($0.node) \($0.value)" }
+        lines.append("preempt_after \(group.preemptAfter?.description ?? "never")")
+        lines += group.checks.map { "uses \($0.check) \($0.weight)" }
+        lines.append("on_change \(group.onChange.map(literal) ?? "-")")
+        return lines
+    }
+
+    private static func lines(_ service: Service) -> [String] {
+        let timeouts = service.timeouts
+        var lines = [
+            "service \(service.name) \(service.group) \(service.mode.rawValue) \(service.balance.rawValue)"
+                + " \(service.connection.rawValue) forwarded_for=\(service.forwardedFor)",
+            "attempts \(service.retries) redispatch=\(service.redispatch) \(service.maxConnections)",
+            "timeouts \(timeouts.connect) \(timeouts.client) \(timeouts.server) \(timeouts.request)",
+            "threads \(service.threads.map(String.init) ?? "-")",
+        ]
+        lines += service.endpoints.map { "listen \($0)" }
+        if let cookie = service.cookie {
+            lines.append(
+                "cookie \(cookie.name) insert=\(cookie.insert) indirect=\(cookie.indirect) nocache=\(cookie.nocache)")
+        }
+        for server in service.servers {
+            let check = server.check.map { "\(line($0.schedule)) \(line($0.probe))" } ?? "-"
+            lines.append(
+                "server \(server.name) \(server.address) \(server.cookie ?? "-") \(server.weight) drain=\(server.drain)"
+                    + " check \(check)")
+        }
+        return lines
+    }
+
+    private static func line(_ schedule: Schedule) -> String {
+        "\(schedule.interval) \(schedule.timeout) \(schedule.rise) \(schedule.fall)"
+    }
+
+    private static func line(_ probe: Probe) -> String {
+        switch probe {
+        case .command(let words): "command \(words.map(literal).joined(separator: " "))"
+        case .tcp(let address): "tcp \(address)"
+        case .http(let http):
+            "http \(http.address) \(http.path) \(http.host) "
+                + http.expect.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
+        }
+    }
+}
+
+/// A text that can't run into its neighbours: quoted, with quotes, backslashes and line ends escaped.
+private func literal(_ text: String) -> String {
+    var bytes: [UInt8] = [UInt8(ascii: "\"")]
+    for byte in text.utf8 {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
+        case 0..<0x20, 0x7f: bytes += Array("\\x\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8)
+        default: bytes.append(byte)
+        }
+    }
+    return String(decoding: bytes, as: UTF8.self) + "\""
+}
