@@ -35,19 +35,23 @@ def record(network: Network, port: str | None, file: Path) -> None:
             print(f"{frames} frames in {file}", file=sys.stderr)
 
 
-def udp_payloads(tap: socket.socket, port: int, seconds: float) -> list[bytes]:
-    """The UDP payloads to `port` that pass `tap` within `seconds`: what a stranger on the segment would collect."""
+def frames(tap: socket.socket, seconds: float) -> list[bytes]:
+    """What passes `tap` within `seconds`."""
     collected = []
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
         tap.settimeout(left)
         try:
-            frame = tap.recv(_SNAPLEN)
+            collected.append(tap.recv(_SNAPLEN))
         except TimeoutError:
             break
-        if (payload := udp_payload(frame, port)) is not None:
-            collected.append(payload)
     return collected
+
+
+def udp_payloads(tap: socket.socket, port: int, seconds: float) -> list[bytes]:
+    """The UDP payloads to `port` that pass `tap` within `seconds`: what a stranger on the segment would collect."""
+    found = (udp_payload(frame, port) for frame in frames(tap, seconds))
+    return [payload for payload in found if payload is not None]
 
 
 def udp_payload(frame: bytes, port: int) -> bytes | None:
