@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -79,7 +79,8 @@ class Stage:
     cluster: Electd
     client: Client
     is_majority: bool = True
-    marks: list[int] = field(default_factory=list)
+    is_pinned: bool = False
+    """Whether an operator's transfer holds the address where it is, whatever the priorities."""
 
     @classmethod
     def build(cls, settings: dict) -> "Stage":
@@ -108,12 +109,28 @@ class Stage:
                 node.start()
             elif node.is_frozen():
                 node.process.thaw()
+        if on is not None and self.is_pinned:
+            self._unpin(on)
         if on is not None and not wait_until(lambda: self.cluster.holder() == on, timeout, interval=0.1):
             raise Failed(f"{on} doesn't get the address within {timeout:g} s: {self.cluster.roles()}")
         holder = self.cluster.wait_for_holder(timeout)
         if not self.client.wait_until_steady(seconds=0.7, timeout=timeout):
             raise Failed(f"{holder} holds, and the client has no steady answers")
         return holder
+
+    def transfer(self, target: str) -> None:
+        """An operator's transfer to `target`, ordered at the holder. It stays there until `settle`."""
+        holder = self.cluster.wait_for_holder()
+        self.is_pinned = True
+        self.cluster.nodes[holder].command("transfer", "router37", target)
+
+    def _unpin(self, to: str) -> None:
+        holder = self.cluster.wait_for_holder()
+        if holder != to:
+            # The one that was healed a moment ago may not be ready yet.
+            order = lambda: self.cluster.nodes[holder].command("transfer", "router37", to, check=False).returncode == 0
+            wait_until(order, timeout=10, interval=0.3)
+        self.is_pinned = False
 
     def mark(self) -> int:
         """Now, as the start of the stretch that the next question is about."""

@@ -46,7 +46,7 @@ def announcements(stage: Stage) -> None:
     with inside_namespace(stage.network.namespace(topology.CLIENT.name)):
         tap = raw_socket(topology.INTERFACE, promiscuous=True)
     with tap:
-        stage.cluster.nodes[holder].command("transfer", "router37", target.name)
+        stage.transfer(target.name)
         heard = frames(tap, seconds=2.0)
     mac = bytes.fromhex(target.mac.replace(":", ""))
     vip = bytes(map(int, topology.VIP.split(".")))
@@ -78,7 +78,7 @@ def witness_lost(stage: Stage) -> None:
     expect((group["role"], group["term"]) == ("holder", term), f"something moved: {group}")
     expect(stage.seen(since).failed == 0, f"requests failed: {stage.seen(since).results}")
     other = stage.cluster.other(holder)
-    stage.cluster.nodes[holder].command("transfer", "router37", other)
+    stage.transfer(other)
     eventually(lambda: stage.cluster.holder() == other, 5, lambda: f"no transfer without lucy: {stage.cluster.roles()}")
 
 

@@ -11,7 +11,7 @@ from labkit.commands import run
 @test("replay over the journals of a run with faults: every decision reproduced (I9)")
 def replay(stage: Stage) -> None:
     holder = stage.settle()
-    stage.cluster.nodes[holder].command("transfer", "router37", stage.cluster.other(holder))
+    stage.transfer(stage.cluster.other(holder))
     time.sleep(1)
     stage.cluster.kill_daemon(stage.cluster.other(holder))
     stage.settle()

@@ -15,7 +15,7 @@ def transfer(stage: Stage) -> None:
     other = stage.cluster.other(holder)
     term = stage.cluster.nodes[holder].group()["term"]
     since = stage.mark()
-    stage.cluster.nodes[holder].command("transfer", "router37", other)
+    stage.transfer(other)
     stage.moved(other, since, LIMIT_MS)
     expect(stage.cluster.nodes[other].group()["term"] > term, "the term did not go up")
     seen = stage.seen(since)

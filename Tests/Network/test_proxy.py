@@ -66,7 +66,7 @@ def server_frozen(stage: Stage) -> None:
     eventually(lambda: stage.get().body.startswith("ethyl"), 5, "ethyl's server does not come back")
 
 
-@test("`electd server … drain`: no new client; `ready`: again; survives a move")
+@test("`electd server … drain`: no new client, bound ones stay; `ready`: as before")
 def drain(stage: Stage) -> None:
     holder = stage.settle()
     node = stage.cluster.nodes[holder]
