@@ -9,11 +9,11 @@ final class ControlConnection: ChannelInboundHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     enum Limit {
-        /// Between requests.
+        /// Between requests, in which the peer reads the answer.
         static let idle = TimeAmount.seconds(60)
         /// From a request's head to its end.
         static let request = TimeAmount.seconds(5)
-        /// For the daemon to answer, and for the peer to read the answer.
+        /// For the daemon to answer, and for the peer to read a last answer.
         static let answer = TimeAmount.seconds(10)
     }
 
@@ -23,7 +23,8 @@ final class ControlConnection: ChannelInboundHandler {
         /// Refused; the rest of the request is read and dropped.
         case refusing(ControlResponse)
         case answering(keepAlive: Bool, Task<Void, Never>)
-        case writing
+        /// The last answer is on its way.
+        case closing
         case closed
     }
 
@@ -89,6 +90,8 @@ final class ControlConnection: ChannelInboundHandler {
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        // Asks on, but doesn't read the answers.
+        guard context.channel.isWritable else { return context.close(promise: nil) }
         arm(Limit.request, context)
         let verdict = check.verdict(
             method: head.method.rawValue, uri: head.uri, contentLength: head.headers.first(name: "content-length"),
@@ -120,27 +123,28 @@ final class ControlConnection: ChannelInboundHandler {
     }
 
     private func write(_ response: ControlResponse, keepAlive: Bool, _ context: ChannelHandlerContext) {
-        state = .writing
-        arm(Limit.answer, context)
         var headers = HTTPHeaders()
         headers.add(name: "content-type", value: response.content.rawValue)
         headers.add(name: "content-length", value: String(response.body.count))
         headers.add(name: "cache-control", value: "no-store")
         if !keepAlive { headers.add(name: "connection", value: "close") }
-        let head = HTTPResponseHead(
-            version: .http1_1, status: .init(statusCode: response.status), headers: headers)
+        let head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: response.status), headers: headers)
+        let body = context.channel.allocator.buffer(bytes: response.body)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(
-            wrapOutboundOut(.body(.byteBuffer(context.channel.allocator.buffer(bytes: response.body)))), promise: nil)
-        let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { result in
-            let (connection, context) = loopBound.value
-            guard case .writing = connection.state else { return }
-            guard keepAlive, (try? result.get()) != nil else { return context.close(promise: nil) }
-            connection.state = .idle
-            connection.budget.reset()
-            connection.arm(Limit.idle, context)
+        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        guard keepAlive else {
+            state = .closing
+            arm(Limit.answer, context)
+            let loopBound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            return context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
+                loopBound.value.close(promise: nil)
+            }
         }
+        // Before the end is written: the pipelining handler passes the next request on from within that call.
+        state = .idle
+        budget.reset()
+        arm(Limit.idle, context)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
     }
 
     private func arm(_ amount: TimeAmount, _ context: ChannelHandlerContext) {
@@ -159,7 +163,7 @@ final class ControlConnection: ChannelInboundHandler {
         case .answering(_, let task):
             task.cancel()
             write(.refusal(503, "the daemon did not answer within 10 s"), keepAlive: false, context)
-        case .idle, .writing, .closed:
+        case .idle, .closing, .closed:
             context.close(promise: nil)
         }
     }

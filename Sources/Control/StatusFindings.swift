@@ -14,11 +14,21 @@ extension StatusReport {
         notes += findings.filter { $0.severity == .note }.map(\.text)
     }
 
+    /// Whether this node has nobody to learn from.
+    var isCutOff: Bool {
+        let peers = nodes.filter { $0.name != node }
+        return !peers.isEmpty && peers.allSatisfy { ($0.heardMSAgo ?? .max) > silentAfterMS }
+    }
+
     private func groupFindings(_ group: GroupStatus) -> [Finding] {
         var findings: [Finding] = []
         let addresses = group.virtualAddresses.map(\.address).joined(separator: ", ")
         if group.holder == nil {
-            findings.append(.init(.outage, "\(group.name): nobody holds it, \(addresses) answers nowhere"))
+            let text =
+                isCutOff
+                ? "\(node) hears nobody, and can't tell whether somebody holds it"
+                : "nobody holds it, \(addresses) answers nowhere"
+            findings.append(.init(.outage, "\(group.name): \(text)"))
         }
         for conflict in group.addressConflicts {
             findings.append(.init(.outage, "\(group.name): somebody else answers: \(conflict)"))
@@ -35,7 +45,7 @@ extension StatusReport {
             findings.append(.init(.degraded, "\(group.name): \(node) can't hold it: \(reasons)"))
         }
         for check in group.checks where check.passing == false {
-            let effect = check.weight == 0 ? "" : ", priority \(check.weight) lower"
+            let effect = check.weight == 0 ? ", which can't hold" : ", priority \(check.weight) lower"
             findings.append(
                 .init(.degraded, "\(group.name): check \(check.name) fails on \(node)\(effect): \(check.detail)"))
         }

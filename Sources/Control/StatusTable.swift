@@ -6,8 +6,8 @@ package enum StatusTable {
     package static func render(_ report: StatusReport, width: Int = 100, color: Bool) -> String {
         let page = Page(report: report, width: max(width, 40), color: color)
         let blocks = [
-            page.headline, page.findings, page.groups, page.checks, page.nodes, page.services, page.servers,
-            page.footer,
+            page.headline, page.findings, page.groups + page.changes, page.checks, page.nodes, page.services,
+            page.servers, page.footer,
         ]
         return blocks.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
     }
@@ -37,7 +37,10 @@ private struct Page {
     }
 
     private func holding(_ group: GroupStatus) -> Cell {
-        guard let holder = group.holder else { return Cell("held by nobody, term \(group.term)", .bad) }
+        guard let holder = group.holder else {
+            let text = report.isCutOff ? "holder unknown: this node hears nobody" : "held by nobody"
+            return Cell("\(text), term \(group.term)", .bad)
+        }
         guard holder == report.node else { return Cell("held by \(holder), term \(group.term)") }
         let lease = group.leaseMSLeft.map { ", lease \($0) ms" } ?? ""
         return Cell("held by \(holder) (this node), term \(group.term)\(lease)")
@@ -71,22 +74,28 @@ private struct Page {
     var groups: [String] {
         var table = TextTable([
             .init("GROUP"), .init("HERE"), .init("MODE", dispensable: 3), .init("PRIORITY", dispensable: 2),
-            .init("FENCE", dispensable: 5), .init("PROMISES OF", dispensable: 4), .init("ADDRESSES"),
-            .init("LAST CHANGE", dispensable: 1),
+            .init("FENCE", dispensable: 4), .init("PROMISES OF", dispensable: 1), .init("ADDRESSES"),
         ])
         for group in report.groups {
             let addresses = group.virtualAddresses.map { $0.address + ($0.held ? " on \(group.interface)" : "") }
-            let change = group.lastChange.map { text in
-                (group.lastChangeMSAgo.map { Words.duration($0) + " ago: " } ?? "") + text
-            }
             table.rows.append([
                 Cell(group.name, .strong), role(group), Cell(group.mode.rawValue), Cell(String(group.priority)),
                 Cell(group.fence.rawValue, group.fence == .lifetime ? .warning : .plain),
                 Cell(group.certificate.isEmpty ? "-" : group.certificate.joined(separator: " ")),
-                Cell(addresses.joined(separator: ", ")), Cell(change ?? "-", .faint),
+                Cell(addresses.joined(separator: ", ")),
             ])
         }
         return table.lines(width: width, color: color)
+    }
+
+    /// `router37 changed 3 h ago: took over from ethyl`
+    var changes: [String] {
+        report.groups.compactMap { group in
+            guard let change = group.lastChange else { return nil }
+            let when = group.lastChangeMSAgo.map { " \(Words.duration($0)) ago" } ?? ""
+            return Cell("\(group.name) changed\(when): \(change)", .faint)
+                .fitted(width, padded: false, color: color)
+        }
     }
 
     private func role(_ group: GroupStatus) -> Cell {
@@ -166,27 +175,25 @@ private struct Page {
 
     var services: [String] {
         var table = TextTable([
-            .init("SERVICE"), .init("LISTENS"), .init("MODE", dispensable: 3), .init("TAKES"), .init("SESSIONS"),
-            .init("TOTAL", dispensable: 1), .init("2XX 3XX 4XX 5XX", dispensable: 2),
+            .init("SERVICE"), .init("LISTENS"), .init("MODE", dispensable: 6), .init("TAKES"), .init("SESSIONS"),
+            .init("TOTAL", dispensable: 1), .init("2XX", dispensable: 3), .init("3XX", dispensable: 5),
+            .init("4XX", dispensable: 4), .init("5XX", dispensable: 2),
         ])
         for service in report.services {
             let takes =
                 service.active
                 ? Cell("yes", .good)
                 : Cell("no", report.groups.contains { $0.name == service.group && $0.role == .holder } ? .bad : .plain)
-            table.rows.append([
-                Cell(service.name, .strong), Cell(service.listen.joined(separator: ", ")), Cell(service.mode.rawValue),
-                takes, Cell(String(service.sessions)), Cell(Words.count(service.sessionsTotal)),
-                responses(service.responses, service.mode),
-            ])
+            let counts = service.responses
+            let classes = [counts.success, counts.redirection, counts.clientError, counts.serverError]
+            table.rows.append(
+                [
+                    Cell(service.name, .strong), Cell(service.listen.joined(separator: ", ")),
+                    Cell(service.mode.rawValue), takes, Cell(String(service.sessions)),
+                    Cell(Words.count(service.sessionsTotal)),
+                ] + classes.map { Cell(service.mode == .http ? Words.count($0) : "-") })
         }
         return table.lines(width: width, color: color)
-    }
-
-    private func responses(_ counts: ResponseCounts, _ mode: ServiceStatus.Mode) -> Cell {
-        guard mode == .http else { return Cell("-") }
-        let classes = [counts.success, counts.redirection, counts.clientError, counts.serverError]
-        return Cell(classes.map(Words.count).joined(separator: " "), counts.serverError > 0 ? .warning : .plain)
     }
 
     var servers: [String] {

@@ -1,0 +1,67 @@
+import Control
+import Glibc
+import NIOPosix
+import Testing
+
+/// What stands at the socket's path before, during and after.
+struct SocketTests {
+    private func open(_ path: String) throws -> ControlServer {
+        try ControlServer(path: path, group: MultiThreadedEventLoopGroup.singleton) { _ in .done("it") }
+    }
+
+    private func mode(_ path: String) -> mode_t {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status.st_mode & 0o7777 : 0
+    }
+
+    @Test func modesDoNotDependOnTheUmask() throws {
+        let scratch = Scratch()
+        let path = "\(scratch.path)/run/electd.sock"
+        let server = try open(path)
+        #expect(mode(path) == 0o660)
+        #expect(mode("\(scratch.path)/run") == 0o755)
+        withExtendedLifetime(server) {}
+        unlink(path)
+        rmdir("\(scratch.path)/run")
+    }
+
+    @Test func aStaleSocketIsReplaced() throws {
+        let scratch = Scratch()
+        let path = "\(scratch.path)/s"
+        close(try RawClient.listening(at: path))
+        #expect(mode(path) != 0)
+        _ = try open(path)
+        #expect(mode(path) == 0o660)
+    }
+
+    @Test func aLivingSocketIsNotTouched() throws {
+        let scratch = Scratch()
+        let path = "\(scratch.path)/s"
+        let listener = try RawClient.listening(at: path)
+        defer { close(listener) }
+        #expect(throws: ControlSocketError.inUse(path)) { _ = try open(path) }
+        _ = try RawClient(path)
+    }
+
+    @Test func aFileIsNotTouched() throws {
+        let scratch = Scratch()
+        let path = "\(scratch.path)/s"
+        close(Glibc.open(path, O_CREAT | O_WRONLY, 0o600))
+        #expect(throws: ControlSocketError.notASocket(path)) { _ = try open(path) }
+        #expect(mode(path) == 0o600)
+    }
+
+    @Test func impossiblePathsSayWhy() {
+        #expect(throws: ControlSocketError.self) { _ = try open("electd.sock") }
+        #expect(throws: ControlSocketError.self) { _ = try open("/nonexistent/deep/electd.sock") }
+        let long = "/tmp/" + String(repeating: "x", count: 120)
+        #expect(throws: ControlSocketError.pathTooLong(long)) { _ = try open(long) }
+    }
+
+    @Test func onlyRootAndTheDaemonChangeThings() {
+        let authority = ControlAuthority(ownUID: 990)
+        let callers = [0, 990, 1000].map { PeerCredentials(pid: 1, uid: $0, gid: 0) }
+        #expect(callers.map { authority.permits(.get, to: $0) } == [true, true, true])
+        #expect(callers.map { authority.permits(.post, to: $0) } == [true, true, false])
+    }
+}
