@@ -2,7 +2,7 @@ extension Elector {
     /// The instant at which `step(.timer)` is due at the latest; nil before the start and after the end.
     package var nextDeadline: Instant? {
         guard isRunning, !hasLeft else { return nil }
-        var next = heartbeatAt
+        var next = min(heartbeatAt, roundRetryAt ?? heartbeatAt)
         for group in groups {
             switch group.role {
             case .standby:
@@ -17,6 +17,9 @@ extension Elector {
         return next
     }
 
+    /// A leaving node tells its releases so often, close together: one may get lost.
+    private static let farewellsDue: UInt8 = 3
+
     /// Everything that time alone, or the step before it, makes due.
     mutating func advance(at now: Instant, _ effects: inout [Effect]) {
         if hasLeft { return }
@@ -25,11 +28,21 @@ extension Elector {
             tend(place, at: now, &effects)
             report(place, &effects)
         }
-        if now >= heartbeatAt { beat(at: now, &effects) }
-        if isLeaving && groups.allSatisfy({ $0.role == .standby }) {
+        if now >= heartbeatAt || roundRetryAt.map({ now >= $0 }) == true { beat(at: now, &effects) }
+        if farewells == Self.farewellsDue {
             hasLeft = true
             effects.append(.left)
         }
+    }
+
+    /// When a round that a quorum hasn't answered is repeated: a lost datagram costs a third of an interval, not one.
+    private var roundRetryAt: Instant? {
+        guard let last = rounds.last?.sentAt else { return nil }
+        for place in groups.indices where rules.groups[place].mode == .majority {
+            guard let holding = groups[place].holding, holding.answered < last else { continue }
+            return last + Span(nanoseconds: rules.timing.heartbeat.nanoseconds / 3)
+        }
+        return nil
     }
 
     mutating func giveUpLapsed(at now: Instant, _ effects: inout [Effect]) {
@@ -71,8 +84,11 @@ extension Elector {
 
     /// One heartbeat for all groups; for those that this node holds it opens a lease round.
     mutating func beat(at now: Instant, _ effects: inout [Effect]) {
-        let next = heartbeatAt + rules.timing.heartbeat
-        heartbeatAt = next > now ? next : now + rules.timing.heartbeat
+        let isParting = isLeaving && groups.allSatisfy { $0.role == .standby }
+        if isParting { farewells += 1 }
+        let interval = isParting ? rules.timing.retry * 4 : rules.timing.heartbeat
+        let next = heartbeatAt + interval
+        heartbeatAt = now >= heartbeatAt && next > now ? next : now + interval
         var heard: [Heard] = []
         for node in rules.indices {
             let peer = peers[Int(node.rawValue)]

@@ -18,6 +18,8 @@ package struct Elector: Hashable, Sendable {
     var dataPlaneIsUp = false
     var isInMaintenance = false
     var isLeaving = false
+    /// Heartbeats sent since everything was given up for good.
+    var farewells: UInt8 = 0
     var hasLeft = false
     var storageHasFailed = false
     /// The longest D that a promise given by this state directory may still run.
@@ -124,7 +126,9 @@ package struct Elector: Hashable, Sendable {
             effects.append(.persist(nextTicket()))
         case .transfer(let id, let node): order(TransferRequest(group: id, to: node), at: now, &effects)
         case .reconfigured(let rules): reconfigure(rules)
-        case .leaving: isLeaving = true
+        case .leaving:
+            isLeaving = true
+            beatNow(at: now)
         }
     }
 

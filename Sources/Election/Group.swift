@@ -99,6 +99,8 @@ struct Holding: Hashable, Sendable {
     var term: Term
     /// For each voter, when the newest round was sent that it answered; by node index.
     var acknowledged: [Instant?]
+    /// When the newest round was sent that a quorum has answered.
+    var answered = Instant.zero
     /// The end of the lease on this node's own clock.
     var leaseUntil: Instant
     var since: Instant

@@ -150,6 +150,7 @@ extension Holding {
     mutating func extendLease(quorum: Int, lease: Span) {
         let newestFirst = acknowledged.compactMap { $0 }.sorted(by: >)
         guard newestFirst.count >= quorum else { return }
-        leaseUntil = max(leaseUntil, newestFirst[quorum - 1] + lease)
+        answered = newestFirst[quorum - 1]
+        leaseUntil = max(leaseUntil, answered + lease)
     }
 }

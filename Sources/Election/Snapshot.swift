@@ -16,6 +16,7 @@ extension Elector: Transcribable {
         for flag in [
             dataPlaneIsUp, isInMaintenance, isLeaving, hasLeft, storageHasFailed, needsFloor, isRunning,
         ] { writer.flag(flag) }
+        writer.byte(farewells)
         longestPromise.encode(to: &writer)
         for instant in [silentUntil, lastStepAt, steadyFrom, heartbeatAt] { instant.encode(to: &writer) }
         writer.list(rounds)
@@ -39,6 +40,7 @@ extension Elector: Transcribable {
         storageHasFailed = try reader.flag()
         needsFloor = try reader.flag()
         isRunning = try reader.flag()
+        farewells = try reader.byte()
         longestPromise = try Span(from: &reader)
         silentUntil = try Instant(from: &reader)
         lastStepAt = try Instant(from: &reader)
@@ -225,6 +227,7 @@ extension Holding: Transcribable {
     func encode(to writer: inout ByteWriter) {
         term.encode(to: &writer)
         writer.list(acknowledged) { writer, instant in writer.optional(instant) }
+        answered.encode(to: &writer)
         leaseUntil.encode(to: &writer)
         since.encode(to: &writer)
         writer.byte(reason.rawValue)
@@ -236,6 +239,7 @@ extension Holding: Transcribable {
         acknowledged = try reader.list(atMost: Bound.nodes) { (reader: inout ByteReader) throws(Malformed) in
             try reader.optional()
         }
+        answered = try Instant(from: &reader)
         leaseUntil = try Instant(from: &reader)
         since = try Instant(from: &reader)
         reason = try Reason(from: &reader)

@@ -51,6 +51,11 @@ extension Elector {
         return true
     }
 
+    /// What is left of the lease of the group in that place of the rules; nil when this node doesn't hold it.
+    package func leaseLeft(inPlace place: Int, at now: Instant) -> Span? {
+        groups[place].holding.map { $0.leaseUntil.since(now) }
+    }
+
     /// Whether this node can vote and take groups: false once its disk has refused.
     package var isStorageSound: Bool { !storageHasFailed }
 
