@@ -1,16 +1,16 @@
 """Measures electd and its peer in the same lab and run, in turns, and prints what came out."""
 
 import argparse
-import signal
 import sys
 
 from . import bench_failover, bench_proxy, namespaces
 from .commands import CommandFailed
+from .interrupts import become_interruptible
 
 
 def main() -> int:
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    become_interruptible()
     namespaces.sweep()
     try:
         lines = arguments.bench(arguments)

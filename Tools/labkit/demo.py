@@ -6,7 +6,6 @@ happens in network namespaces of this machine; its own network is not touched.
 
 import argparse
 import json
-import signal
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ from .client import Client
 from .electd import Electd
 from .electd_faults import ElectdScenario
 from .evidence import MILLISECOND
+from .interrupts import become_interruptible
 from .network import Network, require_privilege
 from .scenario import Outcome, Scenario, now
 
@@ -25,7 +25,7 @@ LEASE_MS = 500.0
 
 def main() -> int:
     arguments = _arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    become_interruptible()
     try:
         return _run(arguments)
     except KeyboardInterrupt:

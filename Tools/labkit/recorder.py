@@ -1,6 +1,5 @@
 """Writes what crosses the lab's switch to a pcap file that tcpdump and Wireshark open."""
 
-import signal
 import socket
 import struct
 import sys
@@ -8,6 +7,7 @@ import time
 from pathlib import Path
 
 from . import topology
+from .interrupts import become_interruptible
 from .network import BRIDGE, Network
 from .sockets import inside_namespace, raw_socket
 
@@ -21,7 +21,7 @@ def record(network: Network, port: str | None, file: Path) -> None:
     interface = topology.host(port).name if port else BRIDGE
     with inside_namespace(network.namespace(BRIDGE)):
         tap = raw_socket(interface, promiscuous=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    become_interruptible()
     frames = 0
     with file.open("wb") as out:
         out.write(struct.pack("=IHHiIII", _MAGIC_NANOSECONDS, 2, 4, 0, 0, _SNAPLEN, _ETHERNET))
