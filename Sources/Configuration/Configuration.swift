@@ -44,12 +44,16 @@ package enum Limit {
     package static let services = 64
     /// Servers of one service.
     package static let servers = 256
+    /// Servers of all services together.
+    package static let allServers = 4096
     /// Virtual addresses of one group.
     package static let virtualAddresses = 64
     /// Checks that one group refers to.
     package static let groupChecks = 32
-    /// Listening addresses of one service.
+    /// What `listen` lists in one service.
     package static let listeners = 16
+    /// Sockets that `listen` comes to in one service: its ports on each virtual address.
+    package static let endpoints = 64
     /// Bytes of a name.
     package static let name = 63
     /// Words of a command, the program included.

@@ -2,16 +2,15 @@
 final class Findings {
     let file: String
     private(set) var problems: [Problem] = []
-    private var dropped = false
 
     init(file: String) { self.file = file }
 
-    /// Notes a problem; beyond `Limit.problems` only that there are more.
+    /// Whether further problems go untold, so that costly advice needn't be worked out.
+    var isFull: Bool { problems.count >= Limit.problems }
+
+    /// Notes a problem, unless there are `Limit.problems` already.
     func report(_ what: String, _ mend: String, at position: Position) {
-        guard problems.count < Limit.problems else {
-            dropped = true
-            return
-        }
+        guard !isFull else { return }
         problems.append(Problem(file: file, position: position, what: what, mend: mend))
     }
 
@@ -20,11 +19,12 @@ final class Findings {
         guard !problems.isEmpty else { return }
         // The sort of the standard library is stable: two problems of one place stay in the order of finding.
         var sorted = problems.sorted { $0.position < $1.position }
-        if dropped, let last = sorted.last {
+        if isFull, let last = sorted.last {
             sorted.append(
                 Problem(
-                    file: file, position: last.position, what: "there are more than \(Limit.problems) problems",
-                    mend: "mend these first"))
+                    file: file, position: last.position,
+                    what: "\(Limit.problems) problems are as many as one reading tells",
+                    mend: "mend these, then look again"))
         }
         throw ConfigurationErrors(problems: sorted, source: source)
     }

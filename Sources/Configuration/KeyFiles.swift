@@ -4,14 +4,15 @@ extension ConfigurationFile {
     /// Looks at the files that the configuration names, and finds out which node this is.
     ///
     /// Key files must be regular, owned by root or the caller, and closed to everyone else; programs that run with the
-    /// daemon's rights must not be writable by others. Key files' contents are never read here.
+    /// daemon's rights must not be writable by others. What is in key files only the two closures see; what they throw
+    /// is shown to the user, so it must not quote a file's content.
     ///
     /// - Parameters:
-    ///   - secretBytes: the length of the cluster's secret.
-    ///   - publicKey: reads the identity in a file and gives its 32 bytes of public key. What it throws is shown.
+    ///   - secret: throws if the file holds no cluster secret.
+    ///   - publicKey: the 32 bytes of public key of the identity in a file.
     /// - Returns: the node whose key the identity is.
     package func checkFiles(
-        secretBytes: Int = 32, publicKey: (_ identityPath: String) throws -> [UInt8]
+        secret readSecret: (_ path: String) throws -> Void, publicKey: (_ path: String) throws -> [UInt8]
     ) throws(ConfigurationErrors) -> Configuration.Node {
         let findings = Findings(file: path)
         let secret = KeyFile(
@@ -20,11 +21,9 @@ extension ConfigurationFile {
         let identity = KeyFile(
             key: "identity_file", path: configuration.identityFile, place: places.identityFile,
             maker: "run `electd keygen --out \(configuration.identityFile)` and put what it prints under `nodes`")
-        if let length = secret.check(findings), length != Int64(secretBytes) {
-            findings.report(
-                "\(secret.label) has \(length) bytes instead of \(secretBytes)", secret.maker, at: secret.place)
-        }
-        let node = identity.check(findings) == nil ? nil : owner(of: identity, publicKey, findings: findings)
+        if secret.isGuarded(findings) { secret.use(readSecret, findings) }
+        let key = identity.isGuarded(findings) ? identity.use(publicKey, findings) : nil
+        let node = key.flatMap { owner(of: $0, in: identity, findings) }
         checkUsersFile(findings)
         checkPrograms(findings)
         try findings.throwIfAny(source: source)
@@ -32,17 +31,26 @@ extension ConfigurationFile {
         return node
     }
 
+    /// As above, for a secret that only has to have a length.
+    package func checkFiles(
+        secretBytes: Int, publicKey: (_ path: String) throws -> [UInt8]
+    ) throws(ConfigurationErrors) -> Configuration.Node {
+        try checkFiles(
+            secret: { path in
+                let length = try OpenFile(path: path).status.st_size
+                guard length == secretBytes else { throw WrongLength(actual: Int(length), expected: secretBytes) }
+            }, publicKey: publicKey)
+    }
+
+    private struct WrongLength: Error, CustomStringConvertible {
+        let actual: Int
+        let expected: Int
+
+        var description: String { "it has \(actual) bytes instead of \(expected)" }
+    }
+
     /// The node that has the identity's public key.
-    private func owner(
-        of identity: KeyFile, _ publicKey: (String) throws -> [UInt8], findings: Findings
-    ) -> Configuration.Node? {
-        let key: [UInt8]
-        do {
-            key = try publicKey(identity.path)
-        } catch {
-            findings.report("\(identity.label) holds no usable key: \(error)", identity.maker, at: identity.place)
-            return nil
-        }
+    private func owner(of key: [UInt8], in identity: KeyFile, _ findings: Findings) -> Configuration.Node? {
         if let node = configuration.nodes.first(where: { $0.key == key }) { return node }
         findings.report(
             "\(identity.label) holds the key of no node: ed25519:\(base64(key))",
@@ -112,25 +120,35 @@ private struct KeyFile {
 
     var label: String { "\(key) \(path)" }
 
-    /// The file's length, if it is a file that keeps a secret; otherwise nil, after reporting why not.
-    func check(_ findings: Findings) -> Int64? {
+    /// Whether it is a file that keeps its content to electd.
+    func isGuarded(_ findings: Findings) -> Bool {
         do throws(FileTrouble) {
-            let file = try OpenFile(path: path)
-            var isSafe = true
-            let mode = file.status.st_mode
-            if mode & 0o077 != 0 {
-                let verb = mode & 0o044 != 0 ? "read" : "used"
+            let status = try OpenFile(path: path).status
+            let mode = status.st_mode
+            let isClosed = mode & 0o077 == 0
+            if !isClosed {
                 findings.report(
-                    "\(label) can be \(verb) by others (mode \(octal(mode)))", "run `chmod 600 \(path)`", at: place)
-                isSafe = false
+                    "\(label) can be \(mode & 0o044 != 0 ? "read" : "used") by others (mode \(octal(mode)))",
+                    "run `chmod 600 \(path)`; make a new one if somebody may have read it", at: place)
             }
-            if file.status.st_uid != 0, file.status.st_uid != geteuid() {
-                findings.report("\(label) belongs to user \(file.status.st_uid)", "run `chown root \(path)`", at: place)
-                isSafe = false
+            let isOwned = status.st_uid == 0 || status.st_uid == geteuid()
+            if !isOwned {
+                findings.report("\(label) belongs to user \(status.st_uid)", "run `chown root \(path)`", at: place)
             }
-            return isSafe ? Int64(file.status.st_size) : nil
+            return isClosed && isOwned
         } catch {
             findings.report("\(label) \(error.what)", error == .system(ENOENT) ? maker : error.mend(path), at: place)
+            return false
+        }
+    }
+
+    /// What a closure makes of the file's content; nil after reporting what it threw.
+    @discardableResult
+    func use<Value>(_ read: (String) throws -> Value, _ findings: Findings) -> Value? {
+        do {
+            return try read(path)
+        } catch {
+            findings.report("\(key) can't be used: \(error)", maker, at: place)
             return nil
         }
     }

@@ -15,6 +15,8 @@ struct Reading {
     var holders: [IPAddress: (group: String, place: Position)] = [:]
     /// Who listens where.
     var sockets: [Endpoint: (owner: String, place: Position)] = [:]
+    /// Of the services read so far.
+    var serverCount = 0
 
     init(findings: Findings) { self.findings = findings }
 

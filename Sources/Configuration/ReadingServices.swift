@@ -69,6 +69,11 @@ extension Reading {
             claim(sockets, for: "service \(quoted(service))", at: item)
             endpoints += sockets
         }
+        if endpoints.count > Limit.endpoints {
+            findings.report(
+                "\(section.title) listens on \(endpoints.count) addresses and ports", "keep at most \(Limit.endpoints)",
+                at: field.place)
+        }
         return (listeners, endpoints.sorted())
     }
 
@@ -138,9 +143,16 @@ extension Reading {
             server: read("server", .seconds(50)), request: read("request", .seconds(10)))
     }
 
-    private func servers(_ section: Section, hasCookie: Bool, listening: [Endpoint]) -> [Configuration.Server] {
+    private mutating func servers(_ section: Section, hasCookie: Bool, listening: [Endpoint]) -> [Configuration.Server]
+    {
         let mend = "add `servers:` with at least one `NAME: { address: \"IP:PORT\" }`"
         guard let entries = section.required("servers", mend)?.named("server", limit: Limit.servers) else { return [] }
+        serverCount += entries.count
+        if serverCount > Limit.allServers, serverCount - entries.count <= Limit.allServers {
+            findings.report(
+                "there are more than \(Limit.allServers) servers up to here", "keep at most that many in all services",
+                at: section.position)
+        }
         var cookies: [String: (server: String, place: Position)] = [:]
         var servers: [Configuration.Server] = []
         for entry in entries {

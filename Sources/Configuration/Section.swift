@@ -22,13 +22,16 @@ struct Section {
         position = tree.position
         self.entries = Dictionary(entries.map { ($0.key, $0) }) { first, _ in first }
         for entry in entries where !keys.contains(entry.key) {
-            let mend =
-                entry.key == "<<"
-                ? "merge keys aren't read; write the entries out"
-                : nearest(to: entry.key, among: keys).map { "did you mean `\($0)`?" }
-                    ?? "remove it, or use one of: \(keys.joined(separator: ", "))"
-            findings.report("\(title) has no key \(quoted(entry.key))", mend, at: entry.position)
+            let what = "\(title) has no key \(quoted(entry.key))"
+            findings.report(what, Self.mend(entry.key, among: keys), at: entry.position)
+            if findings.isFull { break }
         }
+    }
+
+    private static func mend(_ key: String, among known: [String]) -> String {
+        if key == "<<" { return "merge keys aren't read; write the entries out" }
+        return nearest(to: key, among: known).map { "did you mean `\($0)`?" }
+            ?? "remove it, or use one of: \(known.joined(separator: ", "))"
     }
 
     /// Where the key stands; nil if it doesn't.

@@ -50,7 +50,10 @@ import Testing
         func check(key: UInt8 = 1) throws -> (node: String?, problems: [String]) {
             let file = try ConfigurationFile.parse(text: text, file: "e.yaml")
             do throws(ConfigurationErrors) {
-                return (try file.checkFiles { _ in [UInt8](repeating: key, count: 32) }.name, [])
+                return (
+                    try file.checkFiles(secret: { _ in }, publicKey: { _ in [UInt8](repeating: key, count: 32) }).name,
+                    []
+                )
             } catch {
                 let lines = error.problems.map {
                     "\($0)".split(separator: path, omittingEmptySubsequences: false).joined(separator: "D")
@@ -99,8 +102,8 @@ import Testing
         try directory.write("probe", mode: 0o757)
         #expect(
             try directory.check().problems == [
-                "e.yaml:3:1: secret_file D/secret can be read by others (mode 0640); run `chmod 600 D/secret`",
-                "e.yaml:4:1: identity_file D/identity can be read by others (mode 0604); run `chmod 600 D/identity`",
+                "e.yaml:3:1: secret_file D/secret can be read by others (mode 0640); run `chmod 600 D/secret`; make a new one if somebody may have read it",
+                "e.yaml:4:1: identity_file D/identity can be read by others (mode 0604); run `chmod 600 D/identity`; make a new one if somebody may have read it",
                 "e.yaml:13:5: command D/probe runs with the daemon's rights and can be written by others (mode 0757); run `chmod go-w D/probe`",
                 "e.yaml:28:5: on_change D/notify runs with the daemon's rights and can be written by others (mode 0775); run `chmod go-w D/notify`",
                 "e.yaml:51:3: users_file D/users can be written by others (mode 0602); run `chmod go-w D/users`",
@@ -110,12 +113,6 @@ import Testing
     @Test func lengthsOwnersAndKindsAreRefused() throws {
         let directory = try Directory()
         try directory.good()
-        try directory.write("secret", 33)
-        #expect(
-            try directory.check().problems.map {
-                $0.hasPrefix("e.yaml:3:1: secret_file D/secret has 33 bytes instead of 32; run")
-            } == [true])
-        try directory.write("secret")
         unlink("\(directory.path)/identity")
         mkfifo("\(directory.path)/identity", 0o600)
         #expect(
@@ -138,17 +135,22 @@ import Testing
             ])
     }
 
-    @Test func anIdentityThatCantBeReadIsToldWithItsReason() throws {
-        struct Broken: Error, CustomStringConvertible { var description: String { "the file is cut short" } }
+    @Test func keysThatCantBeReadAreToldWithTheirReasons() throws {
+        struct Broken: Error, CustomStringConvertible { let description: String }
         let directory = try Directory()
         try directory.good()
         let file = try ConfigurationFile.parse(text: directory.text, file: "e.yaml")
         do throws(ConfigurationErrors) {
-            _ = try file.checkFiles { _ in throw Broken() }
+            _ = try file.checkFiles(
+                secret: { throw Broken(description: "\($0) is empty") },
+                publicKey: { throw Broken(description: "\($0) is cut short") })
             Issue.record("it must be refused")
         } catch {
-            #expect(error.problems.map(\.position) == [Position(line: 4, column: 1)])
-            #expect(error.problems[0].what.hasSuffix("holds no usable key: the file is cut short"))
+            #expect(error.problems.map(\.position.line) == [3, 4])
+            #expect(error.problems.map(\.position.column) == [1, 1])
+            #expect(error.problems[0].what == "secret_file can't be used: \(directory.path)/secret is empty")
+            #expect(error.problems[1].what == "identity_file can't be used: \(directory.path)/identity is cut short")
+            #expect(error.problems.map { $0.mend.prefix(12) } == ["run `electd ", "run `electd "])
         }
     }
 }

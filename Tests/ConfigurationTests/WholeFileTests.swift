@@ -127,7 +127,7 @@ import Testing
         let wrong = (0..<500).map { "k\($0): 1" }.joined(separator: "\n")
         let problems = problems(of: wrong)
         #expect(problems.count == Limit.problems + 1)
-        #expect(problems.last?.what == "there are more than 100 problems")
+        #expect(problems.last?.what == "100 problems are as many as one reading tells")
     }
 
     @Test(.timeLimit(.minutes(1)))
@@ -146,6 +146,33 @@ import Testing
         }
         let deep = String(repeating: "[", count: 900) + String(repeating: "]", count: 900)
         #expect(problems(of: "cluster: \(deep)").contains { $0.what == "this is nested too deeply" })
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func longTextsAreReadQuickly() {
+        for line in [
+            "k: 1\n", "- a\n", "? [a]\n", "[a, ", "\"\\n\", ", "k: {a: {b: {c: 1}}}\n", "é: \"", "# *a &b\n", "? ",
+            "\n",
+        ] {
+            let count = Limit.fileBytes / line.utf8.count
+            #expect(!problems(of: String(repeating: line, count: count)).isEmpty)
+        }
+        let keys = (0..<60_000).map { "key\($0): {}\n" }.joined()
+        #expect(problems(of: keys).count == Limit.problems + 1)
+    }
+
+    @Test func socketsAndServersAreBounded() {
+        let addresses = (1...33).map { "10.0.0.\($0)" }.joined(separator: ", ")
+        let sockets = Landlord.replacing("[192.0.2.200/32]", with: "[\(addresses)]")
+            .split(separator: "listen: \":80\"", omittingEmptySubsequences: false).joined(
+                separator: "listen: [\":80\", \":81\"]")
+        #expect(problems(of: sockets).map(\.what) == ["service \"cluster37\" listens on 66 addresses and ports"])
+        let servers = (0..<256).map { "s\($0): {address: \"10.1.0.1:80\"}" }.joined(separator: ", ")
+        let services = (0..<17).map {
+            "  a\($0): { group: router37, listen: \":\($0 + 1000)\", servers: {\(servers)} }\n"
+        }.joined()
+        let many = problems(of: Landlord.replacing("services:\n", with: "services:\n\(services)"))
+        #expect(many.map(\.what) == ["there are more than 4096 servers up to here"])
     }
 
     @Test func wordsWithStarsAndAmpersandsAreStillWords() throws {
