@@ -14,6 +14,8 @@ package enum JournalRecord: Hashable, Sendable {
     case recovery(Recovery)
     case closing(Closing)
 
+    package static func stateDigest(of state: [UInt8]) -> [UInt8] { Array(Blake2b.hash(state).prefix(16)) }
+
     /// The number on disk.
     enum Kind: UInt8 {
         case opening = 1

@@ -139,7 +139,7 @@ package final class JournalWriter {
 
     /// The election's state after the last step, as `Election` encodes it; only its hash is kept.
     package func append(state: [UInt8]) throws(JournalError) {
-        try append(.state(Array(Blake2b.hash(state).prefix(16))))
+        try append(.state(JournalRecord.stateDigest(of: state)))
     }
 
     /// Appends a signed checkpoint when the last one is older than the interval. Call it at least once a second, also

@@ -44,6 +44,16 @@ package struct SegmentDirectory {
         return found.sorted { ($0.number, $0.path) < ($1.number, $1.path) }
     }
 
+    /// The segments that `path` means: a segment itself, a journal's directory, or a state directory.
+    package static func files(of path: String) throws(SystemError) -> [String] {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw SystemError("stat \(path)") }
+        guard status.st_mode & S_IFMT == S_IFDIR else { return [path] }
+        let inner = path + "/journal"
+        let isState = stat(inner, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        return try SegmentDirectory(isState ? inner : path).segments().map(\.path)
+    }
+
     /// Removes what a crash left of a segment that was being created: it never was part of the journal.
     func removeUnfinished() throws(SystemError) {
         for name in try names() where name.hasSuffix(Self.suffix + unfinishedSuffix) { unlink(path + "/" + name) }

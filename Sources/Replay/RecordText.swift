@@ -1,0 +1,88 @@
+import Election
+import Glibc
+import Journal
+
+/// `electd log show`: one readable line per record.
+package enum RecordText {
+    private static let nothing = EffectsDigest(of: [])
+
+    /// Calls `line` for each record of a segment.
+    ///
+    /// - Throws: what stopped the reading; the lines so far are good.
+    package static func show(_ path: String, line: (String) -> Void) throws(JournalDamage) {
+        let reader = try JournalReader(path)
+        var wording: Wording?
+        while let entry = try reader.next() {
+            if case .opening(let opening) = entry.record { wording = Self.wording(of: opening) }
+            if case .step(let step) = entry.record, case .reconfigured(let rules) = step.event {
+                wording?.rules = rules
+            }
+            line(text(entry, wording))
+        }
+        if let torn = reader.tornTail {
+            line("torn tail: \(torn.bytes) bytes at offset \(torn.offset) don't make a record")
+        }
+    }
+
+    private static func wording(of opening: Opening) -> Wording? {
+        var genesis = ByteReader(opening.genesis)
+        return (try? Elector(from: &genesis)).map { Wording(rules: $0.rules) }
+    }
+
+    private static func text(_ entry: JournalReader.Entry, _ wording: Wording?) -> String {
+        "\(pad(entry.index, 8)) @\(pad(entry.offset, 10))  " + text(entry.record, wording)
+    }
+
+    private static func text(_ record: JournalRecord, _ wording: Wording?) -> String {
+        let wording = wording ?? .unnamed
+        switch record {
+        case .opening(let opening):
+            let previous = opening.previous.map { ", after segment \($0.segment)" } ?? ", the first"
+            return "\(wording.text(opening.instant))  segment \(opening.segment) of \(opening.node), "
+                + "life \(opening.incarnation.rawValue)\(previous), by \(opening.software); "
+                + "wall clock \(text(opening.wallClock))"
+        case .step(let step):
+            let effects = step.effects == nothing ? "" : "  -> \(step.effects)"
+            return "\(wording.text(step.instant))  \(wording.text(step.event))\(effects)"
+        case .state(let digest): return "state \(hex(digest))"
+        case .checkpoint(let checkpoint):
+            return "\(wording.text(checkpoint.instant))  checkpoint: \(checkpoint.records) records, "
+                + "head \(hex(Array(checkpoint.head.prefix(8)))); wall clock \(text(checkpoint.wallClock))"
+        case .recovery(let recovery):
+            let what = recovery.finding == .tornTail ? "a torn tail was cut" : "damage was found, the segment is kept"
+            return "recovery: segment \(recovery.segment), offset \(recovery.offset), \(recovery.bytes) bytes: \(what)"
+        case .closing(let closing):
+            let why = closing.reason == .rotated ? "the next segment follows" : "the daemon ended"
+            return "\(wording.text(closing.instant))  closed: \(why)"
+        }
+    }
+
+    /// UTC, to the second; a note that proves nothing.
+    private static func text(_ wallClock: WallClock) -> String {
+        var seconds = time_t(wallClock.nanoseconds / 1_000_000_000)
+        var parts = tm()
+        guard gmtime_r(&seconds, &parts) != nil else { return "?" }
+        let date = [Int(parts.tm_year) + 1900, Int(parts.tm_mon) + 1, Int(parts.tm_mday)].map(two)
+        let time = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { two(Int($0)) }
+        return date.joined(separator: "-") + "T" + time.joined(separator: ":") + "Z"
+    }
+
+    private static func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+
+    private static func pad(_ value: UInt64, _ width: Int) -> String {
+        let digits = String(value)
+        return String(repeating: " ", count: max(0, width - digits.count)) + digits
+    }
+}
+
+func hex(_ bytes: [UInt8]) -> String {
+    bytes.map { String($0 >> 4, radix: 16) + String($0 & 0xF, radix: 16) }.joined()
+}
+
+extension Wording {
+    /// For a journal whose genesis can't be read: numbers stand for names.
+    static let unnamed = Wording(
+        rules: Rules(
+            safetyDigest: 0, configurationDigest: 0, this: NodeIndex(0), nodes: [],
+            timing: Timing(heartbeat: .zero, promise: .zero, driftPPM: 0, lag: .zero), checks: [], groups: []))
+}
