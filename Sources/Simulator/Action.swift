@@ -1,0 +1,95 @@
+import Election
+
+/// Something that befalls the simulated cluster: a fault, its mending, or an operator's hand. A seed makes a list of
+/// these, a scenario is written as one.
+package enum Action: Hashable, Sendable {
+    case cut(NodeIndex, NodeIndex)
+    case cutOneWay(from: NodeIndex, to: NodeIndex)
+    case mend(NodeIndex, NodeIndex)
+    case mendOneWay(from: NodeIndex, to: NodeIndex)
+    case mendAll
+    case weather(Weather)
+    case crash(NodeIndex)
+    case start(NodeIndex)
+    /// SIGSTOP: the process stands still, the kernel and the clock run on.
+    case pause(NodeIndex, Span)
+    /// As `pause`, but in the middle of carrying out the next step's effects.
+    case stall(NodeIndex, Span)
+    /// How long a write takes from now on.
+    case disk(NodeIndex, latency: Span)
+    case failDisk(NodeIndex)
+    /// The state directory is lost, the node being down.
+    case wipe(NodeIndex)
+    case check(NodeIndex, UInt16, passing: Bool)
+    case link(NodeIndex, up: Bool)
+    case dataPlane(NodeIndex, up: Bool)
+    case maintenance(NodeIndex, Bool)
+    /// An operator's wish, told to `at`, for the group in that place of the rules.
+    case transfer(group: Int, at: NodeIndex, to: NodeIndex)
+    /// SIGTERM.
+    case leave(NodeIndex)
+    case clockRate(NodeIndex, ppm: Int32)
+    /// A configuration whose safety digest differs from the others'; in force when the node starts again.
+    case misconfigure(NodeIndex, Bool)
+}
+
+/// What every link does to packets.
+package struct Weather: Hashable, Sendable {
+    package var lossPermille: UInt16 = 0
+    package var duplicatePermille: UInt16 = 0
+    /// How often an old packet, of any earlier time and life, comes again with a new one.
+    package var replayPermille: UInt16 = 0
+    package var delayFrom: Span
+    package var delayTo: Span
+
+    package init(delayFrom: Span, delayTo: Span) {
+        self.delayFrom = delayFrom
+        self.delayTo = delayTo
+    }
+}
+
+package struct PlannedAction: Hashable, Sendable {
+    /// True time.
+    package var at: Span
+    package var action: Action
+
+    package init(at: Span, action: Action) {
+        self.at = at
+        self.action = action
+    }
+}
+
+extension Action {
+    /// For counting what was injected.
+    package var kind: String {
+        switch self {
+        case .cut: "cut"
+        case .cutOneWay: "one-way cut"
+        case .mend, .mendOneWay, .mendAll: "mend"
+        case .weather: "weather"
+        case .crash: "crash"
+        case .start: "start"
+        case .pause: "pause"
+        case .stall: "stall"
+        case .disk: "slow disk"
+        case .failDisk: "failed disk"
+        case .wipe: "wiped disk"
+        case .check: "check"
+        case .link: "interface"
+        case .dataPlane: "data plane"
+        case .maintenance: "maintenance"
+        case .transfer: "transfer"
+        case .leave: "leave"
+        case .clockRate: "clock rate"
+        case .misconfigure: "configuration mismatch"
+        }
+    }
+
+    /// Whether a cluster that worked may need time again after this.
+    var disturbs: Bool {
+        switch self {
+        case .clockRate: false
+        default: true
+        }
+    }
+}

@@ -1,0 +1,61 @@
+/// What is going to happen, earliest first; of two things at one instant the one that was entered first.
+struct Agenda {
+    enum Kind: UInt8 {
+        /// `slot` of the world's events happens to `node`; `life` 0 for whatever life it is in.
+        case event
+        /// `node` looks whether its deadline has come.
+        case timer
+        /// The first write in `node`'s queue is done.
+        case written
+        /// `node` runs on after a pause.
+        case resume
+        /// `slot` of the plan.
+        case action
+        /// The liveness checkers look.
+        case look
+    }
+
+    struct Entry {
+        var at: UInt64
+        var order: UInt64
+        var slot: UInt32
+        var life: UInt32
+        var node: UInt8
+        var kind: Kind
+
+        fileprivate func isBefore(_ other: Entry) -> Bool {
+            at != other.at ? at < other.at : order < other.order
+        }
+    }
+
+    private var heap: [Entry] = []
+    private var entered: UInt64 = 0
+
+    mutating func enter(_ kind: Kind, at: UInt64, node: UInt8 = 0, life: UInt32 = 0, slot: UInt32 = 0) {
+        entered += 1
+        heap.append(Entry(at: at, order: entered, slot: slot, life: life, node: node, kind: kind))
+        var child = heap.count - 1
+        while child > 0 {
+            let parent = (child - 1) / 2
+            guard heap[child].isBefore(heap[parent]) else { break }
+            heap.swapAt(child, parent)
+            child = parent
+        }
+    }
+
+    mutating func next() -> Entry? {
+        guard let first = heap.first, let last = heap.popLast() else { return nil }
+        if heap.isEmpty { return first }
+        heap[0] = last
+        var parent = 0
+        while true {
+            var least = parent
+            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count {
+                if heap[child].isBefore(heap[least]) { least = child }
+            }
+            if least == parent { return first }
+            heap.swapAt(parent, least)
+            parent = least
+        }
+    }
+}

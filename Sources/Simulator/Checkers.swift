@@ -1,0 +1,160 @@
+import Election
+
+/// An invariant of the design, or what a checker saw break of it.
+package enum Invariant: String, Hashable, Sendable, CaseIterable {
+    case oneCertificate = "I1"
+    case oneHolder = "I2"
+    case gateNeedsLease = "I3"
+    case durableFirst = "I4"
+    case votesGoForward = "I5"
+    case releaseAfterRemoval = "I6"
+    case holderExists = "I7"
+    case bestHolds = "I8"
+    case replay = "I9"
+    case certificateIsDurable = "I10"
+    case noDoubleVote = "I11"
+    /// Pair mode, both directions delivering: at most one holder.
+    case pairIsSingle = "P1"
+}
+
+package struct Violation: Hashable, Sendable {
+    /// True time.
+    package var at: Span
+    package var invariant: Invariant
+    package var what: String
+}
+
+/// Sees everything in true time, which no node can, and compares it with the invariants.
+struct Checkers {
+    struct Ballot: Hashable {
+        var node: UInt8
+        var group: UInt32
+        var term: UInt64
+    }
+
+    let rules: Rules
+    private(set) var violations: [Violation] = []
+    private(set) var actions: [String: Int] = [:]
+    var announcements = 0
+    var replayed: UInt64 = 0
+    /// Times that a group was taken.
+    private(set) var acquisitions = 0
+    private var certificates: [Ballot: NodeLife] = [:]
+    private var votes: [Ballot: NodeLife] = [:]
+    /// By node, by group: the newest term voted in.
+    private var newestVote: [[Term]]
+    /// By group: when a node last gave it up for a better one.
+    private var yieldedAt: [UInt64?]
+    var lastDisturbance: UInt64 = 0
+    /// By group: when it was last held, or last had nobody that could hold it.
+    var servedAt: [UInt64]
+    var gapReported: [Bool]
+
+    init(rules: Rules) {
+        self.rules = rules
+        let groups = rules.groups.count
+        newestVote = Array(repeating: Array(repeating: .none, count: groups), count: rules.nodes.count)
+        yieldedAt = Array(repeating: nil, count: groups)
+        servedAt = Array(repeating: 0, count: groups)
+        gapReported = Array(repeating: false, count: groups)
+    }
+
+    mutating func violate(_ invariant: Invariant, at now: UInt64, _ what: String) {
+        if violations.count < 64 {
+            violations.append(Violation(at: Span(nanoseconds: now), invariant: invariant, what: what))
+        }
+    }
+
+    mutating func count(_ action: Action, at now: UInt64) {
+        actions[action.kind, default: 0] += 1
+        if action.disturbs { lastDisturbance = now }
+    }
+
+    private func name(_ machine: Machine) -> String { rules.name(of: machine.node) }
+
+    /// A vote leaves its voter: its ballot must be durable (I4, S2), the first in its term and not in an older one (I5).
+    mutating func granted(_ grant: Grant, by machine: Machine, at now: UInt64) {
+        guard let place = rules.groups.firstIndex(where: { $0.id == grant.group }) else { return }
+        let node = Int(machine.node.rawValue)
+        let ballot = machine.disk.durable?.groups.first { $0.group == grant.group }?.ballot
+        let isDurable = ballot.map { $0.term == grant.term && $0.candidate == grant.candidate } ?? false
+        if !isDurable {
+            violate(.durableFirst, at: now, "\(name(machine)) votes in term \(grant.term.rawValue) before its disk knows")
+        }
+        if grant.term < newestVote[node][place] {
+            violate(.votesGoForward, at: now, "\(name(machine)) votes in old term \(grant.term.rawValue)")
+        }
+        newestVote[node][place] = max(newestVote[node][place], grant.term)
+        let key = Ballot(node: machine.node.rawValue, group: grant.group.rawValue, term: grant.term.rawValue)
+        if let earlier = votes[key], earlier != grant.candidate {
+            violate(.noDoubleVote, at: now, "\(name(machine)) votes twice in term \(grant.term.rawValue)")
+        }
+        votes[key] = grant.candidate
+    }
+
+    /// What a wiped disk no longer knows can't be asked of it.
+    mutating func wiped(_ place: Int) {
+        for group in newestVote[place].indices { newestVote[place][group] = .none }
+    }
+
+    mutating func certified(_ certificate: Certificate, at now: UInt64) {
+        let key = Ballot(node: 0, group: certificate.group.rawValue, term: certificate.term.rawValue)
+        if let other = certificates[key], other != certificate.holder {
+            violate(.oneCertificate, at: now, "two certificates of term \(certificate.term.rawValue)")
+        }
+        certificates[key] = certificate.holder
+    }
+
+    /// I6: a release says that the gate of its term is closed.
+    mutating func told(_ heartbeat: Heartbeat, by machine: Machine, at now: UInt64) {
+        for (place, beat) in heartbeat.groups.enumerated() {
+            guard let release = beat.release, machine.gates[place].isOpen(at: now),
+                machine.gates[place].term <= release.term
+            else { continue }
+            violate(
+                .releaseAfterRemoval, at: now,
+                "\(name(machine)) releases term \(release.term.rawValue) with its gate open")
+        }
+    }
+
+    /// A gate opens: no other may be open (I2), it needs a lease (I3) and a durable certificate (I10).
+    mutating func opened(_ place: Int, on index: Int, _ machines: [Machine], at now: UInt64) {
+        acquisitions += 1
+        let machine = machines[index]
+        checkLease(place, of: machine, at: now)
+        guard rules.groups[place].mode == .majority else { return }
+        for other in machines where other.node != machine.node && other.gates[place].isOpen(at: now) {
+            let term = other.gates[place].term.rawValue
+            violate(
+                .oneHolder, at: now,
+                "\(name(machine)) opens in term \(machine.gates[place].term.rawValue), \(name(other)) is open in \(term)")
+        }
+        if machine.disk.durableCertificates[place] < machine.gates[place].term {
+            violate(.certificateIsDurable, at: now, "\(name(machine)) opens before its certificate is on disk")
+        }
+    }
+
+    /// I3, as far as the daemon has carried its decisions out.
+    mutating func checkLease(_ place: Int, of machine: Machine, at now: UInt64) {
+        guard let process = machine.process, machine.unfinished.isEmpty, now >= machine.pausedUntil,
+            machine.gates[place].isOpen(at: now), !machine.gates[place].isClosing
+        else { return }
+        let local = machine.clock.reading(at: now)
+        let left = process.elector.leaseLeft(inPlace: place, at: local)
+        if left.map({ machine.gates[place].deadline > local + $0 }) ?? true {
+            violate(.gateNeedsLease, at: now, "\(name(machine)) has its gate open beyond its lease")
+        }
+    }
+
+    /// I8: at most one voluntary move per dwell.
+    mutating func changed(_ change: Change, at now: UInt64) {
+        guard change.reason == .betterNode, let place = rules.groups.firstIndex(where: { $0.id == change.group }),
+            let dwell = rules.groups[place].preemptAfter
+        else { return }
+        let slowest = dwell.nanoseconds - dwell.nanoseconds / 1_000_000 * UInt64(rules.timing.driftPPM)
+        if let before = yieldedAt[place], now - before < slowest {
+            violate(.bestHolds, at: now, "two voluntary moves of \(rules.groups[place].name) within the dwell")
+        }
+        yieldedAt[place] = now
+    }
+}

@@ -1,0 +1,137 @@
+import Election
+
+/// A simulated node: its clock, disk and kernel, which outlive a crash, and its daemon, which doesn't.
+struct Machine {
+    let node: NodeIndex
+    var clock: NodeClock
+    var disk: Disk
+    /// By the group's place in the rules.
+    var gates: [Gate]
+    var process: Process?
+    var lives: UInt32 = 0
+    /// True time until which the daemon doesn't run.
+    var pausedUntil: UInt64 = 0
+    /// A pause that falls into the middle of the next step's effects.
+    var stall: Span?
+    /// What came while the daemon stood still, oldest first; at most `inboxLimit`.
+    var inbox: [Event] = []
+    /// What a stall interrupted, to be done first when the daemon runs on.
+    var unfinished: [Effect] = []
+    /// The verdicts of the checks, the interface, the proxy process.
+    var checks: [Bool]
+    var linkIsUp = true
+    var dataPlaneIsUp = true
+    var isInMaintenance = false
+    var hasLeft = false
+    var isMisconfigured = false
+    /// True time of the last start, crash or end.
+    var changedAt: UInt64 = 0
+
+    static let inboxLimit = 256
+
+    func isRunning(at now: UInt64) -> Bool { process != nil && !hasLeft && now >= pausedUntil }
+}
+
+/// A daemon's process: the elector and the little that the shell keeps beside it.
+struct Process {
+    var elector: Elector
+    let life: UInt32
+    /// True time of the earliest entered timer; `.max` for none.
+    var timerAt: UInt64 = .max
+    /// The newest heartbeat of each node that came directly, as signed, for passing on.
+    var newest: [Packet?]
+    var windows: [ReplayWindow]
+    var recording: Recording?
+}
+
+/// As the wire's: of each sender's life every packet is let in once, those more than 64 behind not at all.
+struct ReplayWindow {
+    private var incarnation = Incarnation(0)
+    private var newest: UInt64 = 0
+    private var seen: UInt64 = 0
+
+    mutating func admits(_ packet: Packet) -> Bool {
+        if packet.sender.incarnation < incarnation { return false }
+        let sequence = packet.sequence.rawValue
+        if packet.sender.incarnation > incarnation {
+            self = ReplayWindow()
+            incarnation = packet.sender.incarnation
+        }
+        if sequence > newest {
+            let distance = sequence - newest
+            seen = distance < 64 ? (seen << distance) | 1 : 1
+            newest = sequence
+            return true
+        }
+        let behind = newest - sequence
+        if behind >= 64 || seen & (1 << behind) != 0 { return false }
+        seen |= 1 << behind
+        return true
+    }
+}
+
+/// The state directory. What isn't durable when the node crashes may be there afterwards, or not.
+struct Disk {
+    struct Write {
+        var ticket: Ticket
+        var life: UInt32
+        var memory: Memory
+        /// By group: the term of the certificate that this node held when the write was asked for.
+        var certificates: [Term]
+    }
+
+    var durable: Memory?
+    var durableCertificates: [Term]
+    var queue: [Write] = []
+    /// Nanoseconds of true time for one write.
+    var latency: UInt64
+    var hasFailed = false
+
+    mutating func settle(_ write: Write) {
+        durable = write.memory
+        for place in durableCertificates.indices {
+            durableCertificates[place] = max(durableCertificates[place], write.certificates[place])
+        }
+    }
+}
+
+/// The kernel's rule for one group's addresses on one node: open until an instant of the node's own clock, whatever
+/// becomes of the daemon.
+struct Gate {
+    private(set) var openedAt: UInt64?
+    private(set) var closesAt: UInt64 = 0
+    private(set) var deadline = Instant.zero
+    private(set) var lag: UInt64 = 0
+    /// The term under which it was opened.
+    private(set) var term = Term.none
+    /// The deadline has been moved to `closesAt` by an order to close.
+    private(set) var isClosing = false
+    var hasAddresses = false
+
+    func isOpen(at now: UInt64) -> Bool { openedAt != nil && now < closesAt }
+
+    mutating func open(term: Term, until deadline: Instant, lag: UInt64, clock: NodeClock, at now: UInt64) {
+        openedAt = now
+        isClosing = false
+        self.term = term
+        arm(until: deadline, lag: lag, clock: clock)
+    }
+
+    mutating func arm(until deadline: Instant, lag: UInt64, clock: NodeClock) {
+        guard !isClosing else { return }
+        self.deadline = deadline
+        self.lag = lag
+        let lapse = clock.trueTime(of: deadline)
+        closesAt = lapse == .max ? .max : lapse + lag
+    }
+
+    /// The clock's rate has changed.
+    mutating func rearm(clock: NodeClock, at now: UInt64) {
+        if isOpen(at: now) { arm(until: deadline, lag: lag, clock: clock) }
+    }
+
+    mutating func close(at instant: UInt64) {
+        closesAt = min(closesAt, instant)
+        isClosing = true
+    }
+}

@@ -1,0 +1,167 @@
+import Election
+
+/// What the daemon's shell does with effects, and the ways of doing it wrong that the checkers must notice.
+extension World {
+    /// - Parameter decidedAt: the node's clock when the elector decided; only a faulty shell looks at it.
+    mutating func carryOut(_ effects: ArraySlice<Effect>, on place: Int, decidedAt: Instant) {
+        for effect in effects {
+            guard let life = machines[place].process?.life else { return }
+            switch effect {
+            case .persist(let ticket): persist(ticket, on: place, life: life)
+            case .send(let packet, let destination): send(packet, to: destination, from: place, life: life)
+            case .relay(let origin, let peer):
+                guard let packet = machines[place].process?.newest[Int(origin.rawValue)] else { continue }
+                post(packet, proof: [], relay: machines[place].node, from: place, to: Int(peer.rawValue))
+            case .openGate(let group, let until): openGate(group, until: until, on: place, life, decidedAt)
+            case .takeAddresses(let group, _): takeAddresses(group, on: place)
+            case .renewGate(let group, let until): renewGate(group, until: until, on: place, life, decidedAt)
+            case .withdraw(let group, let ticket): withdraw(group, ticket, on: place, life: life)
+            case .announce: checkers.announcements += 1
+            case .changed(let change): changed(change, on: place)
+            case .accuse(let node, _, let term, _):
+                checkers.violate(.noDoubleVote, at: now, "\(rules.name(of: node)) is accused in term \(term.rawValue)")
+            case .left: machines[place].hasLeft = true
+                machines[place].changedAt = now
+                narrate(place, "has left")
+            }
+        }
+    }
+
+    private mutating func persist(_ ticket: Ticket, on place: Int, life: UInt32) {
+        guard let memory = machines[place].process?.elector.memory else { return }
+        if machines[place].disk.hasFailed {
+            enter(.storageFailed, to: place, at: now, life: life)
+            return
+        }
+        let view = machines[place].process?.elector.view(at: machines[place].clock.reading(at: now)).groups ?? []
+        let certificates = view.map { $0.holder == machines[place].node && $0.leaseLeft != nil ? $0.term : .none }
+        let write = Disk.Write(ticket: ticket, life: life, memory: memory, certificates: certificates)
+        let jitter = options.isPlain ? 0 : randomness.below(machines[place].disk.latency / 2 + 1)
+        machines[place].disk.queue.append(write)
+        if machines[place].disk.queue.count == 1 {
+            agenda.enter(.written, at: now + machines[place].disk.latency + jitter, node: UInt8(place), life: life)
+        }
+        if options.canary == .persistedTooEarly { enter(.persisted(ticket), to: place, at: now + 1_000, life: life) }
+    }
+
+    mutating func written(_ place: Int, life: UInt32) {
+        guard let write = machines[place].disk.queue.first, write.life == life else { return }
+        machines[place].disk.queue.removeFirst()
+        if !machines[place].disk.queue.isEmpty {
+            agenda.enter(
+                .written, at: now + machines[place].disk.latency, node: UInt8(place), life: life)
+        }
+        if machines[place].disk.hasFailed {
+            enter(.storageFailed, to: place, at: now, life: life)
+            return
+        }
+        machines[place].disk.settle(write)
+        enter(.persisted(write.ticket), to: place, at: now, life: life)
+    }
+
+    private mutating func send(_ packet: Packet, to destination: Destination, from place: Int, life: UInt32) {
+        var proof: [UInt8] = []
+        switch packet.message {
+        case .grant(let grant) where !grant.trial:
+            var writer = ByteWriter(reserving: 32)
+            packet.encode(to: &writer)
+            proof = writer.bytes
+            checkers.granted(grant, by: machines[place], at: now)
+        case .heartbeat(let heartbeat): checkers.told(heartbeat, by: machines[place], at: now)
+        case .certificate(let certificate): checkers.certified(certificate, at: now)
+        default: break
+        }
+        switch destination {
+        case .everyone:
+            for peer in machines.indices where peer != place {
+                post(packet, proof: proof, relay: nil, from: place, to: peer)
+            }
+        case .node(let node) where Int(node.rawValue) == place:
+            enter(.received(Reception(packet: packet, relay: nil, proof: proof)), to: place, at: now, life: life)
+        case .node(let node): post(packet, proof: proof, relay: nil, from: place, to: Int(node.rawValue))
+        }
+    }
+
+    private func place(of group: GroupID) -> Int {
+        guard let place = rules.groups.firstIndex(where: { $0.id == group }) else {
+            preconditionFailure("an effect for a group that isn't there")
+        }
+        return place
+    }
+
+    /// A faulty shell turns the deadline into a span from now, as a kernel's own timeouts would.
+    private func armed(_ until: Instant, at local: Instant, _ decidedAt: Instant) -> Instant {
+        switch options.canary {
+        case .relativeDeadline: local + until.since(decidedAt)
+        case .gateArmedTooLong: until + Span(nanoseconds: rules.timing.promise.nanoseconds / 4)
+        default: until
+        }
+    }
+
+    private mutating func openGate(
+        _ group: GroupID, until: Instant, on machine: Int, _ life: UInt32, _ decidedAt: Instant
+    ) {
+        let place = place(of: group)
+        let local = machines[machine].clock.reading(at: now)
+        let deadline = armed(until, at: local, decidedAt)
+        guard deadline > local else {
+            enter(.gateLost(group), to: machine, at: now, life: life)
+            return
+        }
+        let lag = randomness.below(options.gateLag.nanoseconds + 1)
+        let clock = machines[machine].clock
+        let term = machines[machine].process?.elector.view(at: local).groups[place].term ?? .none
+        machines[machine].gates[place].open(term: term, until: deadline, lag: lag, clock: clock, at: now)
+        checkers.opened(place, on: machine, machines, at: now)
+        narrate(machine, "opens the gate\(groupName(place))")
+    }
+
+    private mutating func takeAddresses(_ group: GroupID, on machine: Int) {
+        let place = place(of: group)
+        if machines[machine].gates[place].isOpen(at: now) {
+            machines[machine].gates[place].hasAddresses = true
+        }
+    }
+
+    private mutating func renewGate(
+        _ group: GroupID, until: Instant, on machine: Int, _ life: UInt32, _ decidedAt: Instant
+    ) {
+        let place = place(of: group)
+        let local = machines[machine].clock.reading(at: now)
+        let deadline = armed(until, at: local, decidedAt)
+        guard machines[machine].gates[place].isOpen(at: now), deadline > local else {
+            enter(.gateLost(group), to: machine, at: now, life: life)
+            return
+        }
+        let lag = randomness.below(options.gateLag.nanoseconds + 1)
+        let clock = machines[machine].clock
+        machines[machine].gates[place].arm(until: deadline, lag: lag, clock: clock)
+    }
+
+    private mutating func withdraw(_ group: GroupID, _ ticket: Ticket, on machine: Int, life: UInt32) {
+        let place = place(of: group)
+        let latency = options.withdrawLatency.nanoseconds
+        let closing = options.isPlain ? latency : randomness.below(latency + 1)
+        var confirmed = closing + (options.isPlain ? 0 : randomness.below(latency + 1))
+        machines[machine].gates[place].close(at: now + closing)
+        machines[machine].gates[place].hasAddresses = false
+        if options.canary == .withdrawnTooEarly {
+            confirmed = 0
+        }
+        enter(.withdrawn(group, ticket), to: machine, at: now + confirmed, life: life)
+    }
+
+    private mutating func changed(_ change: Change, on place: Int) {
+        checkers.changed(change, at: now)
+        switch change.role {
+        case .holder:
+            narrate(place, "holds\(groupName(of: change.group)) in term \(change.term.rawValue): \(change.reason.text)")
+        case .standby: narrate(place, "stands by\(groupName(of: change.group)): \(change.reason.text)")
+        case .fault: narrate(place, "is out\(groupName(of: change.group)): \(change.reason.text)")
+        }
+    }
+
+    private func groupName(_ place: Int) -> String { rules.groups.count == 1 ? "" : " " + rules.groups[place].name }
+
+    private func groupName(of group: GroupID) -> String { groupName(place(of: group)) }
+}

@@ -1,0 +1,195 @@
+import Election
+
+/// One simulated cluster: machines, the links between them, true time, and the checkers that see all of it.
+struct World {
+    var now: UInt64 = 0
+    let rules: Rules
+    let options: Simulation.Options
+    var randomness: Randomness
+    var agenda = Agenda()
+    var machines: [Machine]
+    var links: Links
+    var plan: [PlannedAction]
+    var checkers: Checkers
+    var fingerprint = Fingerprint()
+    var steps: UInt64 = 0
+    var packets: UInt64 = 0
+    /// Entered events, by slot; free slots are used again.
+    private var events: [Event] = []
+    private var freeSlots: [UInt32] = []
+    /// What people read: only filled when asked for.
+    var narration: [String] = []
+
+    init(rules: Rules, plan: [PlannedAction], options: Simulation.Options, seed: UInt64) {
+        self.rules = rules
+        self.plan = plan
+        self.options = options
+        randomness = Randomness(seed: seed)
+        links = Links(nodes: rules.nodes.count, weather: options.weather)
+        checkers = Checkers(rules: rules)
+        machines = []
+        for node in rules.indices {
+            let drift = Int64(options.driftPPM)
+            let ppm = drift == 0 ? 0 : Int64(randomness.below(UInt64(2 * drift + 1))) - drift
+            let offset = options.isPlain ? 0 : randomness.below(1 << 44)
+            machines.append(
+                Machine(
+                    node: node, clock: NodeClock(offset: offset, ppm: ppm),
+                    disk: Disk(
+                        durableCertificates: Array(repeating: .none, count: rules.groups.count),
+                        latency: options.diskLatency.nanoseconds),
+                    gates: Array(repeating: Gate(), count: rules.groups.count),
+                    checks: Array(repeating: true, count: rules.checks.count)))
+        }
+        for (slot, planned) in plan.enumerated() {
+            agenda.enter(.action, at: planned.at.nanoseconds, slot: UInt32(slot))
+        }
+        agenda.enter(.look, at: Checkers.lookInterval(rules))
+    }
+
+    mutating func run(until end: Span) {
+        while let entry = agenda.next(), entry.at <= end.nanoseconds {
+            now = entry.at
+            handle(entry)
+        }
+        now = end.nanoseconds
+    }
+
+    private mutating func handle(_ entry: Agenda.Entry) {
+        let place = Int(entry.node)
+        switch entry.kind {
+        case .event:
+            let event = events[Int(entry.slot)]
+            freeSlots.append(entry.slot)
+            if entry.life == 0 || machines[place].process?.life == entry.life { happen(event, to: place) }
+        case .timer:
+            guard machines[place].process?.life == entry.life, machines[place].process?.timerAt == entry.at else { return }
+            machines[place].process?.timerAt = .max
+            happen(.timer, to: place)
+        case .written: written(place, life: entry.life)
+        case .resume: resume(place)
+        case .action: act(plan[Int(entry.slot)].action)
+        case .look:
+            checkers.look(machines, links, at: now)
+            agenda.enter(.look, at: now + Checkers.lookInterval(rules))
+        }
+    }
+
+    /// Enters something that will happen to a node; with a life, only if it is still in that life then.
+    mutating func enter(_ event: Event, to place: Int, at: UInt64, life: UInt32 = 0) {
+        if let slot = freeSlots.popLast() {
+            events[Int(slot)] = event
+            agenda.enter(.event, at: at, node: UInt8(place), life: life, slot: slot)
+        } else {
+            events.append(event)
+            agenda.enter(.event, at: at, node: UInt8(place), life: life, slot: UInt32(events.count - 1))
+        }
+    }
+
+    /// Lets the node see an event now, or when it runs again.
+    private mutating func happen(_ event: Event, to place: Int) {
+        guard machines[place].process != nil, !machines[place].hasLeft else { return }
+        guard now >= machines[place].pausedUntil else {
+            if machines[place].inbox.count < Machine.inboxLimit { machines[place].inbox.append(event) }
+            return
+        }
+        step(event, on: place)
+    }
+
+    /// The shell's work: hand the event to the elector, then carry its effects out.
+    mutating func step(_ event: Event, on place: Int) {
+        if case .received(let reception) = event, !admit(reception, on: place) { return }
+        let local = reading(of: place, for: event)
+        guard let effects = machines[place].process?.step(event, at: local) else { return }
+        steps += 1
+        let effectsPrint = effects.isEmpty ? 0 : Fingerprint.of(effects)
+        fingerprint.add(now &+ UInt64(place) &+ effectsPrint)
+        machines[place].process?.record(event, at: local, effects: effects, print: effectsPrint)
+        if let stall = machines[place].stall, !effects.isEmpty {
+            machines[place].stall = nil
+            let split = randomness.index(of: effects.count + 1)
+            carryOut(effects[..<split], on: place, decidedAt: local)
+            machines[place].unfinished = Array(effects[split...])
+            pause(place, for: stall)
+        } else {
+            carryOut(effects[...], on: place, decidedAt: local)
+        }
+        setTimer(of: place)
+    }
+
+    private func reading(of place: Int, for event: Event) -> Instant {
+        let local = machines[place].clock.reading(at: now)
+        guard options.canary == .bootSilenceSkipped, case .started = event else { return local }
+        return Instant(nanoseconds: local.nanoseconds - min(local.nanoseconds, rules.timing.promise.nanoseconds * 2))
+    }
+
+    private mutating func admit(_ reception: Reception, on place: Int) -> Bool {
+        let sender = Int(reception.packet.sender.node.rawValue)
+        if sender == place { return true }
+        if reception.relay == nil {
+            if options.filtersReplays {
+                guard machines[place].process?.windows[sender].admits(reception.packet) == true else { return false }
+            }
+            if case .heartbeat = reception.packet.message {
+                machines[place].process?.newest[sender] = reception.packet
+            }
+        }
+        return true
+    }
+
+    private mutating func setTimer(of place: Int) {
+        guard let process = machines[place].process, let deadline = process.elector.nextDeadline else { return }
+        let due = max(machines[place].clock.trueTime(of: deadline), now)
+        if due == .max { return }
+        let at = due + (options.isPlain ? 0 : randomness.below(options.wakeLatency.nanoseconds + 1))
+        if at < process.timerAt {
+            machines[place].process?.timerAt = at
+            agenda.enter(.timer, at: at, node: UInt8(place), life: process.life)
+        }
+    }
+
+    mutating func pause(_ place: Int, for span: Span) {
+        let until = now + span.nanoseconds
+        guard machines[place].process != nil, until > machines[place].pausedUntil else { return }
+        machines[place].pausedUntil = until
+        agenda.enter(.resume, at: until, node: UInt8(place))
+    }
+
+    private mutating func resume(_ place: Int) {
+        guard machines[place].process != nil, now >= machines[place].pausedUntil else { return }
+        checkers.lastDisturbance = now
+        let effects = machines[place].unfinished
+        machines[place].unfinished = []
+        let local = machines[place].clock.reading(at: now)
+        carryOut(effects[...], on: place, decidedAt: local)
+        var inbox = machines[place].inbox
+        machines[place].inbox = []
+        while !inbox.isEmpty, machines[place].process != nil {
+            if now < machines[place].pausedUntil {
+                machines[place].inbox.insert(contentsOf: inbox, at: 0)
+                return
+            }
+            // epoll says in no particular order what is ready.
+            step(inbox.remove(at: randomness.index(of: min(inbox.count, 4))), on: place)
+        }
+        setTimer(of: place)
+    }
+
+    mutating func narrate(_ place: Int?, _ text: String) {
+        guard options.narrates else { return }
+        let name = place.map { rules.nodes[$0].name } ?? ""
+        narration.append(Narration.line(at: now, who: name, text))
+    }
+}
+
+extension Process {
+    mutating func step(_ event: Event, at instant: Instant) -> [Effect] { elector.step(event, at: instant) }
+
+    mutating func record(_ event: Event, at instant: Instant, effects: [Effect], print: UInt64) {
+        guard recording != nil else { return }
+        var writer = ByteWriter()
+        event.encode(to: &writer)
+        recording?.steps.append(
+            Recording.Step(at: instant, event: writer.bytes, effects: effects.isEmpty ? Fingerprint.of([]) : print))
+    }
+}
