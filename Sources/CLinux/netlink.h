@@ -27,3 +27,8 @@ enum {
 
 /// NETLINK_BROADCAST subscriptions and socket options use SOL_NETLINK, which glibc hides without _GNU_SOURCE.
 enum { ELECTD_SOL_NETLINK = 270, ELECTD_SOL_PACKET = 263 };
+
+/// Network namespaces, per thread (unshare(2), setns(2)); glibc hides them without _GNU_SOURCE. -1 and errno.
+enum { ELECTD_CLONE_NEWNET = 0x40000000 };
+int netlink_unshare(int flags) __asm__("unshare");
+int netlink_setns(int descriptor, int kind) __asm__("setns");

@@ -5,9 +5,9 @@ import Glibc
 ///
 /// Every address carries a `valid_lft`, after which the kernel removes it by itself, and our `IFA_PROTO`, by which a
 /// later life of this daemon knows its own leftovers.
-final class AddressTable {
+package final class AddressTable {
     /// Marks our addresses: `ip address show proto 0xed`. Kept by kernels since 5.18; below 4 is the kernel's.
-    static let protocolNumber: UInt8 = 0xed
+    package static let protocolNumber: UInt8 = 0xed
     /// Most addresses put on or taken off by one request.
     static let addressesPerRequest = 128
 
@@ -16,7 +16,7 @@ final class AddressTable {
     /// The socket's netlink port; link notifications with it are about our own doing.
     var port: UInt32 { route.port }
 
-    init() throws(VirtualIPError) { route = try NetlinkSocket(bus: NETLINK_ROUTE, name: "route") }
+    package init() throws(VirtualIPError) { route = try NetlinkSocket(bus: NETLINK_ROUTE, name: "route") }
 
     // MARK: Addresses
 
@@ -26,7 +26,7 @@ final class AddressTable {
     ///   - index: the interface.
     ///   - validSeconds: lifetime in whole seconds, at least 1: the kernel's resolution.
     /// - Throws: on the first address that the kernel refused; those before it are in place.
-    func add(_ addresses: [VirtualAddress], on index: Int32, validSeconds: UInt32) throws(VirtualIPError) {
+    package func add(_ addresses: [VirtualAddress], on index: Int32, validSeconds: UInt32) throws(VirtualIPError) {
         let flags = NLM_F_CREATE | NLM_F_REPLACE
         let failures = try request(addresses, operation: "add addresses") { writer, address, sequence in
             writer.message(type: UInt16(RTM_NEWADDR), flags: Self.requestFlags(flags), sequence: sequence) {
@@ -39,7 +39,7 @@ final class AddressTable {
     /// Removes the addresses; returns when the kernel has confirmed that none of them is on the interface (I6).
     ///
     /// An address that is not there, or an interface that is gone with all its addresses, counts as confirmed.
-    func remove(_ addresses: [VirtualAddress], from index: Int32) throws(VirtualIPError) {
+    package func remove(_ addresses: [VirtualAddress], from index: Int32) throws(VirtualIPError) {
         let failures = try request(addresses, operation: "remove addresses") { writer, address, sequence in
             writer.message(type: UInt16(RTM_DELADDR), flags: Self.requestFlags(0), sequence: sequence) {
                 Self.encode(address, index: index, validSeconds: nil, into: &$0)
@@ -51,17 +51,17 @@ final class AddressTable {
     }
 
     /// An address as the kernel lists it.
-    struct Entry: Equatable {
-        let address: VirtualAddress
-        let index: Int32
+    package struct Entry: Equatable {
+        package let address: VirtualAddress
+        package let index: Int32
         /// Whether it carries our protocol number.
-        let isOurs: Bool
+        package let isOurs: Bool
         /// Seconds left; UInt32.max for ever.
-        let validSeconds: UInt32
+        package let validSeconds: UInt32
     }
 
     /// All addresses of the interface, sorted.
-    func list(on index: Int32) throws(VirtualIPError) -> [Entry] {
+    package func list(on index: Int32) throws(VirtualIPError) -> [Entry] {
         var entries: [Entry] = []
         try dump(RTM_GETADDR, operation: "list addresses", header: [UInt8](repeating: 0, count: 8)) {
             entries.removeAll(keepingCapacity: true)
@@ -73,7 +73,9 @@ final class AddressTable {
 
     /// Removes what an earlier life left behind: everything with our mark, and the `configured` addresses whoever put
     /// them there, since a virtual address without a lease is a second holder. Returns what was removed.
-    func removeLeftovers(on index: Int32, configured: [VirtualAddress]) throws(VirtualIPError) -> [VirtualAddress] {
+    package func removeLeftovers(on index: Int32, configured: [VirtualAddress]) throws(VirtualIPError)
+        -> [VirtualAddress]
+    {
         let configured = Set(configured.map(\.bytes))
         let leftovers = try list(on: index).filter { $0.isOurs || configured.contains($0.address.bytes) }.map(\.address)
         if !leftovers.isEmpty { try remove(leftovers, from: index) }
@@ -83,7 +85,7 @@ final class AddressTable {
     // MARK: Links
 
     /// All interfaces of this network namespace, by index.
-    func links() throws(VirtualIPError) -> [(name: String, state: LinkState)] {
+    package func links() throws(VirtualIPError) -> [(name: String, state: LinkState)] {
         var links: [(name: String, state: LinkState)] = []
         try dump(RTM_GETLINK, operation: "list interfaces", header: [UInt8](repeating: 0, count: 16)) {
             links.removeAll(keepingCapacity: true)
@@ -95,7 +97,7 @@ final class AddressTable {
 
     /// Makes the kernel promote secondary addresses when their primary goes (`promote_secondaries`), so that removing
     /// a virtual address never takes the machine's own address of the same subnet with it.
-    func promoteSecondaries(on index: Int32) throws(VirtualIPError) {
+    package func promoteSecondaries(on index: Int32) throws(VirtualIPError) {
         let sequence = route.reserveSequences(1)
         var writer = NetlinkWriter()
         writer.message(type: UInt16(RTM_SETLINK), flags: Self.requestFlags(0), sequence: sequence) { body in
@@ -123,7 +125,7 @@ final class AddressTable {
     // MARK: Encoding
 
     /// `struct ifaddrmsg` and attributes. IFA_LOCAL and IFA_ADDRESS are equal except on point-to-point links.
-    static func encode(
+    package static func encode(
         _ address: VirtualAddress, index: Int32, validSeconds: UInt32?, into writer: inout NetlinkWriter
     ) {
         let bytes = address.bytes

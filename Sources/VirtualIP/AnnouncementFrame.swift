@@ -1,11 +1,11 @@
 import CLinux
 
 /// The Ethernet frames that tell neighbours where a virtual address lives now.
-enum AnnouncementFrame {
+package enum AnnouncementFrame {
     /// All frames of one announcement. For IPv4 both forms that Linux neighbours accept at once (RFC 5227 section 3
     /// names the first; the second is what Linux takes even from a neighbour entry younger than a second):
     /// a request with sender = target = the address, and a reply with the target hardware address = our own.
-    static func all(for address: VirtualAddress, from hardware: HardwareAddress) -> [[UInt8]] {
+    package static func all(for address: VirtualAddress, from hardware: HardwareAddress) -> [[UInt8]] {
         switch address.family {
         case .ipv4:
             return [
@@ -59,7 +59,7 @@ enum AnnouncementFrame {
     }
 
     /// The Internet checksum over the IPv6 pseudo-header and `payload` (RFC 8200 section 8.1, RFC 1071).
-    static func checksum(ipv6Source: [UInt8], destination: [UInt8], next: UInt8, _ payload: [UInt8]) -> UInt16 {
+    package static func checksum(ipv6Source: [UInt8], destination: [UInt8], next: UInt8, _ payload: [UInt8]) -> UInt16 {
         let length = UInt32(payload.count)
         let pseudo: [UInt8] = [
             UInt8(length >> 24), UInt8(length >> 16 & 0xff), UInt8(length >> 8 & 0xff), UInt8(length & 0xff), 0, 0, 0,

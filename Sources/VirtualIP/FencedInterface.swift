@@ -4,8 +4,8 @@ import Glibc
 final class FencedInterface {
     let name: String
     private let addressTable: AddressTable
-    /// nil: this kernel has no nf_tables.
-    let gate: LeaseGate?
+    /// nil: this kernel has no nf_tables, or none with ingress and egress hooks.
+    private(set) var gate: LeaseGate?
     private(set) var owned: [VirtualAddress]
     private(set) var link: LinkState?
     private(set) var conflictWatch: ConflictWatch?
@@ -35,12 +35,15 @@ final class FencedInterface {
     func prepare(_ state: LinkState) throws(VirtualIPError) -> Preparation {
         link = state
         var result = Preparation()
-        if let gate {
-            try gate.install()
-        } else {
+        do {
+            try gate?.install()
+        } catch  where error.kind == .unsupported {
+            gate = nil
+        }
+        if gate == nil {
             result.warnings.append(
-                "no nf_tables in this kernel: a frozen or dead holder keeps \(name)'s virtual addresses until their "
-                    + "lifetime ends, in whole seconds; load nf_tables to have the lease enforced")
+                "this kernel has no nf_tables with netdev ingress and egress (5.16): a frozen or dead holder keeps \(name)'s virtual addresses until their "
+                    + "lifetime ends, in whole seconds; with it the lease is enforced to the millisecond")
         }
         result.leftovers = try addressTable.removeLeftovers(on: state.index, configured: owned)
         if owned.contains(where: { $0.family == .ipv4 && !$0.isHostPrefix }) {

@@ -15,7 +15,7 @@ import Glibc
 ///     chain egress { … the same for senders, and for the target of nd-neighbor-advert … }
 ///
 /// Egress matters as much as ingress: a fenced node's own ARP requests would teach its neighbours the wrong address.
-enum GateRules {
+package enum GateRules {
     /// Before anybody else's chains on these hooks.
     static let priority: Int32 = -500
     /// Elements per message: a nested list's length is 16 bits, an element with its timeout is at most 48 bytes.
@@ -23,7 +23,7 @@ enum GateRules {
 
     /// The table's name for an interface: letters and digits as they are, other bytes as `_` and two hex digits, so
     /// that no two interfaces share a name.
-    static func tableName(interface: String) -> String {
+    package static func tableName(interface: String) -> String {
         let digits = Array("0123456789abcdef")
         var name = "electd_"
         for byte in interface.utf8 {
@@ -75,21 +75,26 @@ enum GateRules {
         }
     }
 
-    /// Elements of one set. `timeoutMilliseconds` only for leased sets; deletion takes none.
+    /// One element of a set; the timeout only where it is put into a leased set.
+    struct Element {
+        let address: VirtualAddress
+        var timeoutMilliseconds: UInt64?
+    }
+
     static func elementAttributes(
-        _ addresses: ArraySlice<VirtualAddress>, of set: AddressSet, table: String, timeoutMilliseconds: UInt64?
+        _ elements: ArraySlice<Element>, of set: AddressSet, table: String
     ) -> (inout NetlinkWriter) -> Void {
         { writer in
             writer.attribute(number(NFTA_SET_ELEM_LIST_TABLE), table)
             writer.attribute(number(NFTA_SET_ELEM_LIST_SET), set.rawValue)
             writer.nested(number(NFTA_SET_ELEM_LIST_ELEMENTS)) { list in
-                for address in addresses {
-                    list.nested(number(NFTA_LIST_ELEM)) { element in
-                        element.nested(number(NFTA_SET_ELEM_KEY)) {
-                            $0.attribute(number(NFTA_DATA_VALUE), address.bytes)
+                for element in elements {
+                    list.nested(number(NFTA_LIST_ELEM)) { attributes in
+                        attributes.nested(number(NFTA_SET_ELEM_KEY)) {
+                            $0.attribute(number(NFTA_DATA_VALUE), element.address.bytes)
                         }
-                        if let timeoutMilliseconds {
-                            element.attribute(number(NFTA_SET_ELEM_TIMEOUT), network: timeoutMilliseconds)
+                        if let timeout = element.timeoutMilliseconds {
+                            attributes.attribute(number(NFTA_SET_ELEM_TIMEOUT), network: timeout)
                         }
                     }
                 }

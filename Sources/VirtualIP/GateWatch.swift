@@ -13,7 +13,7 @@ final class GateWatch {
     init(ignoring ownPort: UInt32) throws(VirtualIPError) {
         let groups = [Int32(NFNLGRP_NFTABLES.rawValue)]
         socket = try NetlinkSocket(bus: NETLINK_NETFILTER, name: "netfilter", groups: groups)
-        let failure = PacketFilter.withoutEcho(of: ownPort).attach(to: socket.descriptor)
+        let failure = PacketFilter.netlink(withoutEchoOf: ownPort).attach(to: socket.descriptor)
         if failure != 0 { throw .kernel("filter nftables notifications", failure) }
     }
 

@@ -21,6 +21,16 @@ package enum Fence: String, Sendable, Equatable {
     case none = "none"
 }
 
+/// How leases are to be enforced.
+package enum GatePolicy: Sendable, Equatable {
+    /// By gates that the kernel lets nobody else change (since 6.9; on older kernels like `.unprotected`).
+    case protected
+    /// By gates that are put back when somebody else changes them.
+    case unprotected
+    /// By the addresses' lifetime only, as on a kernel without nf_tables.
+    case absent
+}
+
 /// What was found and put right at start.
 package struct StartReport: Sendable, Equatable {
     package struct Interface: Sendable, Equatable {

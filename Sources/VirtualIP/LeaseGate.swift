@@ -19,30 +19,32 @@ package enum GateOutcome: Sendable, Equatable {
 /// longer than `allowance`, then the element might outlive its deadline, and it is armed anew. What remains is a pause
 /// of the whole process between the acknowledgement and that second reading, and suspended time, which the kernel's
 /// timeouts don't count: after a wake-up the caller must close the gate before it looks at anything else.
-final class LeaseGate {
+package final class LeaseGate {
     /// Longest time that arming may take; also how much earlier than its deadline an element lapses. Nanoseconds.
-    static let allowance: UInt64 = 2_000_000
+    package static let allowance: UInt64 = 2_000_000
     /// Less than this isn't armed, for the kernel rounds timeouts below one tick (at most 10 ms) *up*. Milliseconds.
     static let shortestMilliseconds: UInt64 = 10
     /// How often an arming that took too long is repeated before the gate is closed.
     static let attempts = 3
+    /// Leases renewed by one transaction; few enough that it stays well within `allowance`.
+    static let renewalsPerTransaction = 64
 
     let interface: String
-    let table: String
+    package let table: String
     private let nfTables: NfTables
     /// Sorted.
     private(set) var owned: [VirtualAddress]
     /// Whether the table is in the kernel, as far as we know.
-    private(set) var isInstalled = false
+    package private(set) var isInstalled = false
     /// Whether the kernel keeps everybody else away from the table (since 6.9).
-    private(set) var isProtected = false
+    package private(set) var isProtected = false
     private let mayProtect: Bool
     /// Deadlines of what is open, boot nanoseconds.
     private var armed: [VirtualAddress: UInt64] = [:]
     private var fingerprint = Fingerprint()
 
     /// - Parameter mayProtect: false leaves the table without an owner, as on kernels before 6.9.
-    init(interface: String, owned: [VirtualAddress], nfTables: NfTables, mayProtect: Bool = true) {
+    package init(interface: String, owned: [VirtualAddress], nfTables: NfTables, mayProtect: Bool = true) {
         self.interface = interface
         self.owned = owned.sorted()
         self.nfTables = nfTables
@@ -53,7 +55,7 @@ final class LeaseGate {
     // MARK: Installing
 
     /// Puts the table in place, closed, replacing what an earlier life left behind in the same transaction.
-    func install() throws(VirtualIPError) {
+    package func install() throws(VirtualIPError) {
         armed.removeAll()
         isInstalled = false
         let protecting = NFT_TABLE_F_OWNER.rawValue | UInt32(ELECTD_NFT_TABLE_F_PERSIST)
@@ -94,9 +96,7 @@ final class LeaseGate {
         for set in GateRules.AddressSet.allCases {
             batch.append(NFT_MSG_NEWSET, flags: NLM_F_CREATE, GateRules.setAttributes(set, table: table))
         }
-        for family in [VirtualAddress.Family.ipv4, .ipv6] {
-            appendElements(owned, of: .own(family), NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, to: &batch)
-        }
+        appendOwned(owned, NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, to: &batch)
         for direction in GateRules.Direction.allCases {
             let chain = GateRules.chainAttributes(direction, table: table, interface: interface)
             batch.append(NFT_MSG_NEWCHAIN, flags: NLM_F_CREATE, chain)
@@ -114,7 +114,7 @@ final class LeaseGate {
 
     /// Puts the table back after somebody changed it, with what remains of the running leases.
     /// Returns the addresses whose lease didn't survive that; they are closed.
-    func reinstall() throws(VirtualIPError) -> [VirtualAddress] {
+    package func reinstall() throws(VirtualIPError) -> [VirtualAddress] {
         let running = armed.sorted { $0.key < $1.key }
         try install()
         var lost: [VirtualAddress] = []
@@ -125,7 +125,7 @@ final class LeaseGate {
     }
 
     /// Removes the table: for a clean exit, after the addresses are gone.
-    func remove() throws(VirtualIPError) {
+    package func remove() throws(VirtualIPError) {
         armed.removeAll()
         isInstalled = false
         guard try nfTables.tableExists(table) else { return }
@@ -135,7 +135,7 @@ final class LeaseGate {
     }
 
     /// Changes which addresses are owned, without touching the others. Those no longer owned are closed first.
-    func own(_ addresses: [VirtualAddress]) throws(VirtualIPError) {
+    package func own(_ addresses: [VirtualAddress]) throws(VirtualIPError) {
         let wanted = Array(Set(addresses)).sorted()
         let gone = owned.filter { !wanted.contains($0) }
         let added = wanted.filter { !owned.contains($0) }
@@ -143,10 +143,8 @@ final class LeaseGate {
         if isInstalled {
             try close(gone)
             var batch = NfTablesBatch()
-            for family in [VirtualAddress.Family.ipv4, .ipv6] {
-                appendElements(gone, of: .own(family), NFT_MSG_DELSETELEM, to: &batch)
-                appendElements(added, of: .own(family), NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, to: &batch)
-            }
+            appendOwned(gone, NFT_MSG_DELSETELEM, to: &batch)
+            appendOwned(added, NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE, to: &batch)
             try finish(nfTables.commit(batch), operation: "change the owned addresses")
         }
         owned = wanted
@@ -156,25 +154,62 @@ final class LeaseGate {
     // MARK: Opening, renewing, closing
 
     /// Opens the gate for addresses that are closed.
-    func open(_ addresses: [VirtualAddress], until deadline: UInt64) throws(VirtualIPError) -> GateOutcome {
+    package func open(_ addresses: [VirtualAddress], until deadline: UInt64) throws(VirtualIPError) -> GateOutcome {
         try arm(addresses, until: deadline, renewing: false)
     }
 
     /// Moves the deadline of addresses that are open. Fails, and closes, if any of them has lapsed: the deletion of a
     /// lapsed element aborts the transaction, so an old lease is never revived (rule S10).
-    func renew(_ addresses: [VirtualAddress], until deadline: UInt64) throws(VirtualIPError) -> GateOutcome {
+    package func renew(_ addresses: [VirtualAddress], until deadline: UInt64) throws(VirtualIPError) -> GateOutcome {
         try arm(addresses, until: deadline, renewing: true)
     }
 
+    /// An order to renew: the addresses of one lease and its deadline, boot nanoseconds.
+    package typealias Renewal = (addresses: [VirtualAddress], deadline: UInt64)
+
+    /// Renews many leases in a few transactions: at ten heartbeats a second the transactions are what costs.
+    /// The outcomes are those of `renew` for each alone, in order.
+    package func renew(all renewals: [Renewal]) throws(VirtualIPError) -> [GateOutcome] {
+        var outcomes: [GateOutcome] = []
+        var start = 0
+        while start < renewals.count {
+            let part = renewals[start..<min(start + Self.renewalsPerTransaction, renewals.count)]
+            if part.count > 1 && renewTogether(part) {
+                outcomes += part.map { _ in .armed }
+            } else {
+                // One of them has lapsed or is nearly over, or it took too long: each by itself.
+                for renewal in part { outcomes.append(try renew(renewal.addresses, until: renewal.deadline)) }
+            }
+            start += part.count
+        }
+        return outcomes
+    }
+
+    /// False: nothing may be taken for renewed.
+    private func renewTogether(_ renewals: ArraySlice<Renewal>) -> Bool {
+        let before = BootClock.now()
+        var elements: [GateRules.Element] = []
+        for (addresses, deadline) in renewals {
+            let milliseconds = deadline.remaining(after: before + Self.allowance) / 1_000_000
+            guard milliseconds >= Self.shortestMilliseconds else { return false }
+            elements += addresses.map { GateRules.Element(address: $0, timeoutMilliseconds: milliseconds) }
+        }
+        guard commitArming(elements, replacing: true) == .committed else { return false }
+        for (addresses, deadline) in renewals { for address in addresses { armed[address] = deadline } }
+        return BootClock.now() - before <= Self.allowance
+    }
+
     /// Closes the gate; returns with the kernel's acknowledgement. Closed already is fine.
-    func close(_ addresses: [VirtualAddress]) throws(VirtualIPError) {
+    package func close(_ addresses: [VirtualAddress]) throws(VirtualIPError) {
         for address in addresses { armed[address] = nil }
         // A refused deletion (the element has lapsed) aborts its whole batch, so the rest is sent again without it.
         var remaining = addresses
         for _ in 0..<4 where !remaining.isEmpty {
             var batch = NfTablesBatch()
             for address in remaining {
-                appendElements([address], of: .leased(address.family), NFT_MSG_DELSETELEM, to: &batch)
+                appendElements(
+                    [GateRules.Element(address: address)], of: address.family, leased: true, NFT_MSG_DELSETELEM,
+                    to: &batch)
             }
             switch nfTables.commit(batch) {
             case .committed: return
@@ -199,7 +234,8 @@ final class LeaseGate {
             let before = BootClock.now()
             let milliseconds = deadline.remaining(after: before + Self.allowance) / 1_000_000
             guard milliseconds >= Self.shortestMilliseconds else { break }
-            switch commitArming(addresses, milliseconds: milliseconds, replacing: replacing) {
+            let elements = addresses.map { GateRules.Element(address: $0, timeoutMilliseconds: milliseconds) }
+            switch commitArming(elements, replacing: replacing) {
             case .committed:
                 for address in addresses { armed[address] = deadline }
                 if BootClock.now() - before <= Self.allowance { return .armed }
@@ -224,15 +260,15 @@ final class LeaseGate {
         return .late
     }
 
-    private func commitArming(_ addresses: [VirtualAddress], milliseconds: UInt64, replacing: Bool) -> NfTables.Outcome
-    {
+    private func commitArming(_ elements: [GateRules.Element], replacing: Bool) -> NfTables.Outcome {
         var batch = NfTablesBatch()
         for family in [VirtualAddress.Family.ipv4, .ipv6] {
-            let set = GateRules.AddressSet.leased(family)
-            if replacing { appendElements(addresses, of: set, NFT_MSG_DELSETELEM, to: &batch) }
-            appendElements(
-                addresses, of: set, NFT_MSG_NEWSETELEM, flags: NLM_F_CREATE | NLM_F_EXCL, timeout: milliseconds,
-                to: &batch)
+            if replacing {
+                let old = elements.map { GateRules.Element(address: $0.address) }
+                appendElements(old, of: family, leased: true, NFT_MSG_DELSETELEM, to: &batch)
+            }
+            let flags = NLM_F_CREATE | NLM_F_EXCL
+            appendElements(elements, of: family, leased: true, NFT_MSG_NEWSETELEM, flags: flags, to: &batch)
         }
         return nfTables.commit(batch)
     }
@@ -253,7 +289,7 @@ final class LeaseGate {
     }
 
     /// Whether the table is as we installed it. Costs some dumps: for after lost notifications and now and then.
-    func isIntact() -> Bool {
+    package func isIntact() -> Bool {
         guard let current = try? readFingerprint() else { return false }
         return isInstalled && current == fingerprint
     }
@@ -295,19 +331,27 @@ final class LeaseGate {
 
     // MARK: Encoding
 
-    /// The addresses of the set's family as one or several element lists.
+    /// The elements of one family as one or several lists.
     private func appendElements(
-        _ addresses: [VirtualAddress], of set: GateRules.AddressSet, _ type: nf_tables_msg_types, flags: Int32 = 0,
-        timeout: UInt64? = nil, to batch: inout NfTablesBatch
+        _ elements: [GateRules.Element], of family: VirtualAddress.Family, leased: Bool, _ type: nf_tables_msg_types,
+        flags: Int32 = 0, to batch: inout NfTablesBatch
     ) {
-        let members = addresses.filter { $0.family == set.family }
+        let set = leased ? GateRules.AddressSet.leased(family) : .own(family)
+        let members = elements.filter { $0.address.family == family }
         var start = 0
         while start < members.count {
             let end = min(start + GateRules.elementsPerMessage, members.count)
-            batch.append(
-                type, flags: flags,
-                GateRules.elementAttributes(members[start..<end], of: set, table: table, timeoutMilliseconds: timeout))
+            batch.append(type, flags: flags, GateRules.elementAttributes(members[start..<end], of: set, table: table))
             start = end
+        }
+    }
+
+    private func appendOwned(
+        _ addresses: [VirtualAddress], _ type: nf_tables_msg_types, flags: Int32 = 0, to batch: inout NfTablesBatch
+    ) {
+        let elements = addresses.map { GateRules.Element(address: $0) }
+        for family in [VirtualAddress.Family.ipv4, .ipv6] {
+            appendElements(elements, of: family, leased: false, type, flags: flags, to: &batch)
         }
     }
 

@@ -23,7 +23,9 @@ final class LinkWatch {
     init(ignoring ownPort: UInt32) throws(VirtualIPError) {
         let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR].map { Int32($0.rawValue) }
         socket = try NetlinkSocket(bus: NETLINK_ROUTE, name: "route", groups: groups)
-        let failure = PacketFilter.withoutEcho(of: ownPort).attach(to: socket.descriptor)
+        // New addresses are of no interest, and the kernel attributes renewed IPv6 lifetimes to nobody (port 0).
+        let filter = PacketFilter.netlink(withoutEchoOf: ownPort, ignored: UInt16(RTM_NEWADDR))
+        let failure = filter.attach(to: socket.descriptor)
         if failure != 0 { throw .kernel("filter link notifications", failure) }
     }
 

@@ -2,13 +2,14 @@ import CLinux
 import Glibc
 
 /// Writes netlink messages one behind the other (include/uapi/linux/netlink.h): headers in host order, 4-byte aligned.
-struct NetlinkWriter {
-    private(set) var bytes: [UInt8] = []
+package struct NetlinkWriter {
+    package private(set) var bytes: [UInt8] = []
 
-    init() { bytes.reserveCapacity(512) }
+    package init() { bytes.reserveCapacity(512) }
 
     /// One message: header, then whatever `body` appends; the length is filled in afterwards.
-    mutating func message(type: UInt16, flags: UInt16, sequence: UInt32, _ body: (inout NetlinkWriter) -> Void) {
+    package mutating func message(type: UInt16, flags: UInt16, sequence: UInt32, _ body: (inout NetlinkWriter) -> Void)
+    {
         let start = bytes.count
         append(host: UInt32(0))
         append(host: type)
@@ -27,7 +28,7 @@ struct NetlinkWriter {
 
     mutating func append(_ more: [UInt8]) { bytes.append(contentsOf: more) }
 
-    mutating func attribute(_ type: Int, _ payload: [UInt8]) {
+    package mutating func attribute(_ type: Int, _ payload: [UInt8]) {
         append(host: UInt16(4 + payload.count))
         append(host: UInt16(type))
         bytes.append(contentsOf: payload)
@@ -68,13 +69,13 @@ struct NetlinkWriter {
 }
 
 /// One received message. Valid only inside the call that hands it out; every read is bounded by its length.
-struct NetlinkMessage {
-    let type: UInt16
-    let flags: UInt16
-    let sequence: UInt32
+package struct NetlinkMessage {
+    package let type: UInt16
+    package let flags: UInt16
+    package let sequence: UInt32
     /// Who caused it: the requester's port for notifications, 0 for what the kernel did by itself.
-    let port: UInt32
-    let payload: UnsafeRawBufferPointer
+    package let port: UInt32
+    package let payload: UnsafeRawBufferPointer
 
     func load<Integer: FixedWidthInteger>(_ offset: Int, as: Integer.Type = Integer.self) -> Integer {
         guard offset >= 0, offset + MemoryLayout<Integer>.size <= payload.count else { return 0 }
@@ -86,16 +87,16 @@ struct NetlinkMessage {
 }
 
 /// Walks attributes; ends at the first whose length can't be.
-struct NetlinkAttributes: Sequence, IteratorProtocol {
+package struct NetlinkAttributes: Sequence, IteratorProtocol {
     private let bytes: UnsafeRawBufferPointer
     private var position: Int
 
-    init(_ bytes: UnsafeRawBufferPointer, from position: Int = 0) {
+    package init(_ bytes: UnsafeRawBufferPointer, from position: Int = 0) {
         self.bytes = bytes
         self.position = position
     }
 
-    mutating func next() -> (type: Int, value: UnsafeRawBufferPointer)? {
+    package mutating func next() -> (type: Int, value: UnsafeRawBufferPointer)? {
         guard position >= 0, position + 4 <= bytes.count else { return nil }
         let length = Int(bytes.loadUnaligned(fromByteOffset: position, as: UInt16.self))
         let type = bytes.loadUnaligned(fromByteOffset: position + 2, as: UInt16.self) & UInt16(NLA_TYPE_MASK_BITS)
@@ -123,7 +124,7 @@ extension UnsafeRawBufferPointer {
 }
 
 /// Splits a received datagram into messages; stops at the first whose length can't be.
-func forEachMessage(in datagram: UnsafeRawBufferPointer, _ body: (NetlinkMessage) -> Void) {
+package func forEachMessage(in datagram: UnsafeRawBufferPointer, _ body: (NetlinkMessage) -> Void) {
     var position = 0
     while position + 16 <= datagram.count {
         let length = Int(datagram.loadUnaligned(fromByteOffset: position, as: UInt32.self))

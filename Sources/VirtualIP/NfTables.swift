@@ -25,12 +25,12 @@ struct NfTablesBatch {
 
 /// The socket through which nf_tables is changed. A table with an owner belongs to this socket: nobody else's
 /// `nft flush ruleset` touches it, and with `persist` it stays, without an owner, when the socket goes.
-final class NfTables {
+package final class NfTables {
     private let socket: NetlinkSocket
 
     var port: UInt32 { socket.port }
 
-    init() throws(VirtualIPError) { socket = try NetlinkSocket(bus: NETLINK_NETFILTER, name: "netfilter") }
+    package init() throws(VirtualIPError) { socket = try NetlinkSocket(bus: NETLINK_NETFILTER, name: "netfilter") }
 
     enum Outcome: Equatable {
         case committed

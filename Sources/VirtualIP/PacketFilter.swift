@@ -44,11 +44,16 @@ struct PacketFilter {
         }
     }
 
-    /// For a netlink multicast socket: drops notifications about what `port` itself asked for (`nlmsg_pid`).
-    static func withoutEcho(of port: UInt32) -> PacketFilter {
+    /// For a netlink multicast socket: drops notifications about what `port` itself asked for (`nlmsg_pid`), and
+    /// messages of the type `ignored` (`nlmsg_type`). Netlink numbers are in host order, BPF loads big-endian.
+    static func netlink(withoutEchoOf port: UInt32, ignored: UInt16? = nil) -> PacketFilter {
         var filter = PacketFilter()
         filter.loadWord(12)
         filter.dropIf(port.bigEndian)
+        if let ignored {
+            filter.loadHalf(4)
+            filter.dropIf(UInt32(ignored.bigEndian))
+        }
         filter.accept()
         return filter
     }

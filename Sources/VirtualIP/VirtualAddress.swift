@@ -59,7 +59,8 @@ package struct VirtualAddress: Hashable, Comparable, Sendable, CustomStringConve
     package init(parsing text: String) throws(VirtualAddressProblem) {
         let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         // Longest form: 45 characters of IPv6 with embedded IPv4, "/128".
-        guard let addressPart = parts.first, parts.count <= 2, text.utf8.count <= 49,
+        // A zero byte would end the text early in inet_pton.
+        guard let addressPart = parts.first, parts.count <= 2, text.utf8.count <= 49, !text.utf8.contains(0),
             let bytes = Self.parseBytes(String(Substring(addressPart)))
         else {
             throw VirtualAddressProblem(

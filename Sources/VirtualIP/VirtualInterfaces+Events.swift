@@ -101,6 +101,10 @@ extension VirtualInterfaces {
             guard let place = places[group], place.addedOn == index, place.placement.addresses.contains(address) else {
                 continue
             }
+            // The kernel doesn't say who removed an IPv6 address: it may have been ourselves, before adding it again.
+            if let present = try? addressTable.list(on: index), present.contains(where: { $0.address == address }) {
+                return []
+            }
             return [.addressRemoved(address, group: group, restored: restore(address, group, place, at: now))]
         }
         return []

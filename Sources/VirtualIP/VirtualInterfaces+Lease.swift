@@ -56,12 +56,55 @@ extension VirtualInterfaces {
             // No element that lapses: the clock has to tell.
             outcome = BootClock.now() < earlier ? .armed : .lapsed
         }
-        guard outcome == .armed else { return outcome }
-        places[group]?.deadline = deadline
-        if let index = place.addedOn, interface.gate == nil || BootClock.now() >= place.lifetimeDue {
-            try? renewLifetime(group, on: index, until: deadline, fence: interface.fence)
+        settle(group, outcome, until: deadline)
+        return outcome
+    }
+
+    /// Notes the outcome of a renewal; renews the addresses' lifetime when that is due.
+    private func settle(_ group: String, _ outcome: GateOutcome, until deadline: UInt64) {
+        places[group]?.deadline = outcome == .armed ? deadline : nil
+        guard outcome == .armed, let place = places[group], let interface = interfaces[place.placement.interface],
+            let index = place.addedOn, interface.gate == nil || BootClock.now() >= place.lifetimeDue
+        else { return }
+        try? renewLifetime(group, on: index, until: deadline, fence: interface.fence)
+    }
+
+    /// `renewGate` for many groups at once, in far fewer transactions. The outcomes are in the order of the orders;
+    /// a group whose gate met an error counts as `.late` (it is closed, or closes at its earlier deadline).
+    package func renewGates(_ orders: [(group: String, deadline: UInt64)]) -> [GateOutcome] {
+        var outcomes = [GateOutcome](repeating: .late, count: orders.count)
+        var together: [String: [Int]] = [:]
+        for (position, order) in orders.enumerated() {
+            guard let place = places[order.group], let interface = interfaces[place.placement.interface],
+                interface.gate?.isInstalled == true, interface.link != nil, place.deadline != nil
+            else {
+                outcomes[position] = (try? renewGate(order.group, until: order.deadline)) ?? .late
+                continue
+            }
+            together[interface.name, default: []].append(position)
         }
-        return .armed
+        for name in together.keys.sorted() {
+            guard let gate = interfaces[name]?.gate, let positions = together[name] else { continue }
+            let renewals = positions.map { position in
+                let addresses = places[orders[position].group]?.placement.addresses ?? []
+                return (addresses: addresses, deadline: orders[position].deadline)
+            }
+            let results = try? gate.renew(all: renewals)
+            for (offset, position) in positions.enumerated() {
+                outcomes[position] = results?[offset] ?? .late
+                settle(orders[position].group, outcomes[position], until: orders[position].deadline)
+            }
+        }
+        return outcomes
+    }
+
+    /// Closes every gate that is open: the first thing to do after the machine or this process was frozen.
+    package func closeAllGates() throws(VirtualIPError) {
+        var failure: VirtualIPError?
+        for group in places.keys.sorted() where places[group]?.deadline != nil {
+            do { try closeGate(group) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
     }
 
     /// Closes the gate for the group; returns with the kernel's confirmation.

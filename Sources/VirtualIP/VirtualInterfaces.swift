@@ -33,7 +33,7 @@ package final class VirtualInterfaces {
     let nfTables: NfTables?
     let gateWatch: GateWatch?
     let announcer: Announcer
-    private let mayProtect: Bool
+    private let policy: GatePolicy
     var places: [String: Place] = [:]
     var interfaces: [String: FencedInterface] = [:]
     var nextProbe: UInt64?
@@ -41,16 +41,18 @@ package final class VirtualInterfaces {
     /// Opens the sockets; changes nothing in the kernel yet.
     ///
     /// - Parameters:
-    ///   - protectGates: let the kernel keep other programs away from the gates, where it can (since 6.9).
+    ///   - announce: when takeovers are announced.
+    ///   - gates: how leases are enforced; less than `.protected` is for kernels that can't, and for tests.
     /// - Throws: `.notPermitted` without CAP_NET_ADMIN and CAP_NET_RAW.
     package init(
-        _ placements: [GroupPlacement], announce schedule: AnnounceSchedule = .standard, protectGates: Bool = true
+        _ placements: [GroupPlacement], announce schedule: AnnounceSchedule = .standard,
+        gates policy: GatePolicy = .protected
     ) throws(VirtualIPError) {
         addressTable = try AddressTable()
         linkWatch = try LinkWatch(ignoring: addressTable.port)
         announcer = try Announcer(schedule: schedule)
-        mayProtect = protectGates
-        (nfTables, gateWatch) = try Self.openNfTables()
+        self.policy = policy
+        (nfTables, gateWatch) = policy == .absent ? (nil, nil) : try Self.openNfTables()
         for placement in placements { places[placement.group] = Place(placement: placement) }
     }
 
@@ -74,7 +76,8 @@ package final class VirtualInterfaces {
     package func start() throws(VirtualIPError) -> StartReport {
         for (name, owned) in ownedByInterface() {
             interfaces[name] = FencedInterface(
-                name: name, owned: owned, addressTable: addressTable, nfTables: nfTables, mayProtect: mayProtect)
+                name: name, owned: owned, addressTable: addressTable, nfTables: nfTables,
+                mayProtect: policy == .protected)
         }
         nextProbe = BootClock.now() + Self.probeInterval
         return try prepare(Array(interfaces.keys))
@@ -175,7 +178,8 @@ package final class VirtualInterfaces {
                 try interface.own(addresses)
             } else {
                 interfaces[name] = FencedInterface(
-                    name: name, owned: addresses, addressTable: addressTable, nfTables: nfTables, mayProtect: mayProtect
+                    name: name, owned: addresses, addressTable: addressTable, nfTables: nfTables,
+                    mayProtect: policy == .protected
                 )
                 added.append(name)
             }
