@@ -1,0 +1,185 @@
+import CLinux
+import Glibc
+
+/// Taking a new plan without losing a connection.
+extension ProxyWorker {
+    mutating func handleInbox() {
+        for command in inbox.takeAll() {
+            switch command {
+            case .plan(let plan, let serial, let listeners): apply(plan, serial: serial, listeners: listeners)
+            case .server(let service, let server, let health, let duty):
+                set(service: service, server: server, health: health, duty: duty)
+            case .stop: stops = true
+            }
+        }
+    }
+
+    mutating func handleChannel() {
+        guard let control, control.receive() else {
+            // Whoever handed us our sockets is gone: nobody tells us any more which servers live.
+            stops = true
+            return
+        }
+    }
+
+    /// Services that are in both plans keep their clients, counters and what is known about their servers.
+    mutating func apply(_ plan: ServicePlan, serial: UInt32, listeners: [[Int32]]) {
+        precondition(listeners.count == plan.services.count, "a list of listeners for each service")
+        for index in 0..<tables.serviceCount { tables.services[index].isPlanned = false }
+        for index in 0..<tables.serverCount { tables.servers[index].isPlanned = false }
+        tables.planned.removeAll()
+        for (place, service) in plan.services.enumerated() {
+            guard let index = serviceIndex(service.name) else {
+                for fd in listeners[place] { close(fd) }
+                continue
+            }
+            configure(index, as: service, place: place)
+            replaceListeners(of: index, by: listeners[place])
+            tables.planned.append(index)
+        }
+        tables.serial = serial
+        retireUnplanned()
+        tables.reclaim()
+    }
+
+    private mutating func serviceIndex(_ name: String) -> Int? {
+        if let index = tables.serviceNames[name] { return index }
+        guard let index = tables.addService() else { return nil }
+        tables.serviceNames[name] = index
+        return index
+    }
+
+    private mutating func configure(_ index: Int, as service: ServicePlan.Service, place: Int) {
+        let entry = tables.services + index
+        entry.pointee.isPlanned = true
+        entry.pointee.isDirty = true
+        entry.pointee.planService = UInt16(place)
+        entry.pointee.mode = service.mode
+        entry.pointee.balance = service.balance
+        entry.pointee.closes = service.connection == .close
+        entry.pointee.retries = UInt8(service.retries)
+        entry.pointee.redispatches = service.redispatch
+        entry.pointee.maxConnections = service.maxConnections
+        entry.pointee.gauge = gauges.gauge(of: service.name)
+        entry.pointee.connectTicks = TimerWheel.ticks(service.timeouts.connect)
+        entry.pointee.clientTicks = TimerWheel.ticks(service.timeouts.client)
+        entry.pointee.serverTicks = TimerWheel.ticks(service.timeouts.server)
+        entry.pointee.requestTicks = TimerWheel.ticks(service.timeouts.request)
+        configureCookie(entry, service)
+        entry.pointee.servers?.deallocate()
+        entry.pointee.serverCount = 0
+        let list = UnsafeMutablePointer<UInt16>.allocate(capacity: max(1, service.servers.count))
+        entry.pointee.servers = list
+        for server in service.servers {
+            let identity = PlanTables.ServerIdentity(service: index, name: server.name, address: server.address)
+            guard let serverIndex = serverIndex(identity, server) else { continue }
+            configure(serverIndex, as: server, in: entry, place: entry.pointee.serverCount, service: index)
+            list[entry.pointee.serverCount] = UInt16(serverIndex)
+            entry.pointee.serverCount += 1
+        }
+    }
+
+    private func configureCookie(_ entry: UnsafeMutablePointer<ServiceEntry>, _ service: ServicePlan.Service) {
+        entry.pointee.cookieName.deallocate()
+        entry.pointee.insertsCookie = service.cookie?.insert ?? false
+        entry.pointee.forbidsCaching = service.cookie?.nocache ?? false
+        var rules = RequestRules()
+        if service.mode == .http, let cookie = service.cookie {
+            entry.pointee.cookieName = OwnedText(cookie.name)
+            if let name = entry.pointee.cookieName.bytes {
+                rules.cookie = PersistenceCookie(name: UnsafePointer(name), nameCount: entry.pointee.cookieName.count)
+            }
+            rules.stripsCookie = cookie.indirect
+        }
+        rules.forwardedFor = service.forwardedFor
+        rules.closes = entry.pointee.closes
+        entry.pointee.rules = rules
+    }
+
+    private mutating func serverIndex(_ identity: PlanTables.ServerIdentity, _ server: ServicePlan.Server) -> Int? {
+        if let index = tables.serverNames[identity] { return index }
+        guard let index = tables.addServer() else { return nil }
+        tables.serverNames[identity] = index
+        tables.servers[index].health = server.health
+        tables.servers[index].duty = server.duty
+        return index
+    }
+
+    private func configure(
+        _ index: Int, as server: ServicePlan.Server, in service: UnsafeMutablePointer<ServiceEntry>, place: Int,
+        service serviceIndex: Int
+    ) {
+        let entry = tables.servers + index
+        entry.pointee.isPlanned = true
+        entry.pointee.isDirty = true
+        entry.pointee.planService = service.pointee.planService
+        entry.pointee.planServer = UInt16(place)
+        entry.pointee.service = UInt16(serviceIndex)
+        entry.pointee.name = server.address.socketName
+        entry.pointee.weight = Int32(server.weight)
+        entry.pointee.cookie.deallocate()
+        entry.pointee.cookieLine.deallocate()
+        guard service.pointee.rules.cookie != nil, let value = server.cookie else { return }
+        entry.pointee.cookie = OwnedText(value)
+        let name = (0..<service.pointee.cookieName.count).compactMap { service.pointee.cookieName.bytes?[$0] }
+        entry.pointee.cookieLine = OwnedText(
+            "set-cookie: \(String(decoding: name, as: UTF8.self))=\(value); path=/\r\n")
+    }
+
+    // MARK: listeners
+
+    private mutating func replaceListeners(of index: Int, by fds: [Int32]) {
+        let entry = tables.services + index
+        closeListeners(entry)
+        let list = UnsafeMutablePointer<Int32>.allocate(capacity: max(1, fds.count))
+        entry.pointee.listeners = list
+        entry.pointee.isPaused = false
+        for fd in fds {
+            let slot = open(fd, as: .listener, watching: POLLING_READABLE)
+            slot.pointee.service = UInt16(index)
+            list[entry.pointee.listenerCount] = fd
+            entry.pointee.listenerCount += 1
+        }
+    }
+
+    private mutating func closeListeners(_ entry: UnsafeMutablePointer<ServiceEntry>) {
+        for place in 0..<entry.pointee.listenerCount {
+            guard let fd = entry.pointee.listeners?[place] else { continue }
+            closeSocket(fd, slab.slot(fd))
+        }
+        entry.pointee.listeners?.deallocate()
+        entry.pointee.listeners = nil
+        entry.pointee.listenerCount = 0
+    }
+
+    // MARK: what is no longer planned
+
+    private mutating func retireUnplanned() {
+        for index in 0..<tables.serviceCount where !tables.services[index].isPlanned {
+            closeListeners(tables.services + index)
+            // Exchanges that are going on come to their end, and their connections with them.
+            tables.services[index].closes = true
+        }
+        for index in 0..<tables.serverCount where !tables.servers[index].isPlanned { closeIdle(of: index) }
+        forEachConnection { worker, fd, slot in
+            guard slot.pointee.role == .client, slot.pointee.phase == .head, slot.pointee.held == nil else { return }
+            if !worker.tables.services[Int(slot.pointee.service)].isPlanned { worker.closeClient(fd) }
+        }
+    }
+
+    /// What checks or the operator say about a server of the current plan.
+    mutating func set(service: Int, server: Int, health: ServicePlan.Health?, duty: ServicePlan.Duty?) {
+        guard tables.planned.indices.contains(service) else { return }
+        let entry = tables.services + tables.planned[service]
+        guard server >= 0, server < entry.pointee.serverCount else { return }
+        let index = entry.pointee.serverIndex(server)
+        if let health { tables.servers[index].health = health }
+        if let duty { tables.servers[index].duty = duty }
+        tables.servers[index].isDirty = true
+        if !tables.servers[index].takesBoundClients { closeIdle(of: index) }
+    }
+
+    mutating func closeIdle(of index: Int) {
+        while tables.servers[index].idleHead >= 0 { closeServer(tables.servers[index].idleHead) }
+    }
+}

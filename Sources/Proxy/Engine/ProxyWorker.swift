@@ -1,0 +1,299 @@
+import CLinux
+import Glibc
+
+/// One thread of the data plane: an edge-triggered epoll loop over trivial connection slots.
+///
+/// The worker is a value that nobody shares, so that Swift proves exclusive access when it compiles instead of checking
+/// it at every field. On the data path there is no `String`, array, class, closure that escapes, or allocation.
+///
+/// How a request goes: `acceptClients` -> `readRequest` (parse and rewrite in one pass) -> `dispatch` (choose a server,
+/// a pooled or new connection) -> `readResponse` -> `relayResponse` -> `finishExchange`. A connection that can't go on is
+/// left alone until an event, a timer or `makeReady` brings it back; every function that may close a connection is the
+/// last thing its caller does with it.
+package struct ProxyWorker: ~Copyable {
+    enum Size {
+        /// Read at once while bodies or tunnels go by.
+        static let scratch = 65_536
+        /// Read at once when a request's head is expected: what is pipelined behind it stays in the kernel.
+        static let requestRead = 16_384
+        static let responseRead = 32_768
+        /// Room for a rewritten head and what came with it.
+        static let output = 65_536
+        static let events = 256
+        /// A response's first bytes of body are copied behind the head up to here, and sent apart beyond.
+        static let copiedBody = 4_096
+    }
+
+    /// Counted from 0.
+    let number: UInt8
+    let slab: ConnectionSlab
+    let inbox: WorkerInbox
+    let gauges: ConnectionGauges
+    /// Where pulses go, -1: nowhere. Worker 0 of a process also reads it, through `control`.
+    let channel: Int32
+    let control: ControlChannel?
+
+    let epoll: Int32
+    let events: UnsafeMutablePointer<epoll_event>
+    let scratch: Bytes
+    let outputBuffer: Bytes
+
+    /// Ticks of the coarse monotonic clock.
+    var now: UInt32
+    var wheel: TimerWheel
+    var buffers = BufferPool()
+    var pipes = PipePool()
+    var ready = ReadyQueue()
+    var tables = PlanTables()
+    var lastPulse: UInt32
+    /// Accepts at once: doubles while connections wait, halves when none do.
+    var acceptBurst = 1
+    /// Some listener is paused; looked at with every pulse.
+    var hasPausedListeners = false
+    /// The highest descriptor this worker has had: where a walk over its connections ends.
+    var highest: Int32 = 0
+    /// Pulses so far, which time the trimming of the buffer pool.
+    var pulses: UInt32 = 0
+    var stops = false
+
+    /// - Parameters:
+    ///   - slab: shared by the workers of a process.
+    ///   - channel: a SOCK_SEQPACKET socket for pulses, or -1.
+    ///   - control: for the one worker that reads the channel.
+    package init(
+        number: UInt8, slab: ProxyDescriptors, inbox: WorkerInbox, gauges: ConnectionGauges, channel: Int32 = -1,
+        control: ControlChannel? = nil
+    ) throws(WorkerError) {
+        self.number = number
+        self.slab = slab.slab
+        self.inbox = inbox
+        self.gauges = gauges
+        self.channel = channel
+        self.control = control
+        let epoll = polling_create()
+        guard epoll >= 0, inbox.bell >= 0 else { throw WorkerError(call: "epoll_create1", code: errno) }
+        self.epoll = epoll
+        events = .allocate(capacity: Size.events)
+        scratch = .allocate(capacity: Size.scratch)
+        outputBuffer = .allocate(capacity: Size.output)
+        now = Self.ticksNow()
+        lastPulse = now &- 100
+        wheel = TimerWheel(now: now)
+        watch(inbox.bell, as: .bell)
+        if control != nil { watch(channel, as: .channel) }
+    }
+
+    deinit {
+        close(epoll)
+        events.deallocate()
+        scratch.deallocate()
+        outputBuffer.deallocate()
+        wheel.deallocate()
+        ready.deallocate()
+        tables.deallocate()
+    }
+
+    private func watch(_ fd: Int32, as role: Connection.Role) {
+        _ = slab.open(fd, as: role, owner: number)
+        _ = polling_add(epoll, fd, POLLING_READABLE, slab.token(fd))
+    }
+
+    /// Takes a new descriptor into the table and the epoll set.
+    @inline(__always)
+    mutating func open(_ fd: Int32, as role: Connection.Role, watching events: UInt32) -> ConnectionSlot {
+        if fd > highest { highest = fd }
+        let slot = slab.open(fd, as: role, owner: number)
+        if events & POLLING_WRITABLE != 0 { slot.pointee.flags.insert(.watchesOutput) }
+        // Fails only without kernel memory (or max_user_watches); the connection's deadline ends it then.
+        _ = polling_add(epoll, fd, events, slab.token(fd))
+        return slot
+    }
+
+    static func ticksNow() -> UInt32 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+        let milliseconds = UInt64(time.tv_sec) &* 1_000 &+ UInt64(time.tv_nsec) / 1_000_000
+        return UInt32(truncatingIfNeeded: milliseconds / UInt64(TimerWheel.tickMilliseconds))
+    }
+
+    // MARK: the loop
+
+    /// Works until it is told to stop, then closes every connection.
+    package mutating func run() {
+        while !stops {
+            let count = epoll_wait(epoll, events, Int32(Size.events), waitMilliseconds())
+            now = Self.ticksNow()
+            var i = 0
+            while i < Int(count) {
+                handle(polling_token(events, i), polling_events(events, i))
+                i &+= 1
+            }
+            handleReady()
+            handleDeadlines()
+            if now &- lastPulse >= PulseInterval.ticks { beat() }
+        }
+        shutDown()
+    }
+
+    private func waitMilliseconds() -> Int32 {
+        if ready.count > 0 { return 0 }
+        let sinceLast = now &- lastPulse
+        let limit = sinceLast >= PulseInterval.ticks ? 0 : PulseInterval.ticks &- sinceLast
+        return Int32(wheel.ticksToNext(now: now, limit: limit)) * Int32(TimerWheel.tickMilliseconds)
+    }
+
+    @inline(__always)
+    private mutating func handle(_ token: UInt64, _ events: UInt32) {
+        let fd = Int32(truncatingIfNeeded: token & 0xffff_ffff)
+        let slot = slab.slot(fd)
+        // An event for an earlier connection of that number, closed in this very round.
+        if slot.pointee.generation != UInt32(truncatingIfNeeded: token >> 32) { return }
+        switch slot.pointee.role {
+        case .client: handleClient(fd, slot, events)
+        case .server: handleServer(fd, slot, events)
+        case .listener: acceptClients(fd, slot)
+        case .bell: handleInbox()
+        case .channel: handleChannel()
+        case .free: break
+        }
+    }
+
+    @inline(__always)
+    private mutating func handleClient(_ fd: Int32, _ slot: ConnectionSlot, _ events: UInt32) {
+        note(events, slot)
+        if events & POLLING_WRITABLE != 0, slot.pointee.hasUnsent {
+            let generation = slot.pointee.generation
+            flush(fd)
+            if slot.pointee.generation != generation { return }
+        }
+        if events & ~POLLING_WRITABLE != 0 { clientReady(fd) }
+    }
+
+    @inline(__always)
+    private mutating func handleServer(_ fd: Int32, _ slot: ConnectionSlot, _ events: UInt32) {
+        note(events, slot)
+        if slot.pointee.phase == .connecting {
+            if events & (POLLING_ERROR | POLLING_HANGUP) != 0 {
+                serverBroke(fd, .connect)
+                return
+            }
+            if events & POLLING_WRITABLE == 0 { return }
+            serverConnected(fd)
+            return
+        }
+        if events & POLLING_WRITABLE != 0, slot.pointee.hasUnsent {
+            let generation = slot.pointee.generation
+            flush(fd)
+            if slot.pointee.generation != generation { return }
+        }
+        if events & ~POLLING_WRITABLE != 0 { serverReady(fd) }
+    }
+
+    @inline(__always)
+    private func note(_ events: UInt32, _ slot: ConnectionSlot) {
+        if events & ~POLLING_WRITABLE == 0 { return }
+        slot.pointee.flags.insert(.readable)
+        if events & (POLLING_PEER_CLOSED | POLLING_HANGUP | POLLING_ERROR) == 0 { return }
+        slot.pointee.flags.insert(.peerClosed)
+        if events & (POLLING_HANGUP | POLLING_ERROR) != 0 { slot.pointee.flags.insert(.hungUp) }
+    }
+
+    /// Brings a connection back in this round: its peer took what was queued, or it has had its share of the thread.
+    @inline(__always)
+    mutating func makeReady(_ fd: Int32) {
+        let slot = slab.slot(fd)
+        if slot.pointee.flags.contains(.queued) { return }
+        slot.pointee.flags.insert(.queued)
+        ready.append(slab.token(fd))
+    }
+
+    private mutating func handleReady() {
+        // Those that come back while this goes on wait for the next round, behind fresh events.
+        var left = ready.count
+        while left > 0 {
+            left &-= 1
+            let token = ready.popFirst()
+            let fd = Int32(truncatingIfNeeded: token & 0xffff_ffff)
+            let slot = slab.slot(fd)
+            if slot.pointee.generation != UInt32(truncatingIfNeeded: token >> 32) { continue }
+            slot.pointee.flags.remove(.queued)
+            if slot.pointee.role == .client { clientReady(fd) } else if slot.pointee.role == .server { serverReady(fd) }
+        }
+    }
+
+    // MARK: what a ready connection does
+
+    @inline(__always)
+    mutating func clientReady(_ fd: Int32) {
+        let slot = slab.slot(fd)
+        switch slot.pointee.phase {
+        case .head: readRequest(fd)
+        case .body: relayRequestBody(fd)
+        case .response: if slot.pointee.flags.contains(.hungUp) { clientGone(fd) }
+        case .tunnel: relayTunnel(fd)
+        case .lingering: discard(fd)
+        case .closing: if slot.pointee.flags.contains(.hungUp) { clientGone(fd) }
+        case .connecting, .parked, .idle: break
+        }
+    }
+
+    @inline(__always)
+    mutating func serverReady(_ fd: Int32) {
+        let slot = slab.slot(fd)
+        switch slot.pointee.phase {
+        case .head: readResponse(fd)
+        case .body: relayResponse(fd)
+        case .tunnel: relayTunnel(fd)
+        case .idle: closeServer(fd)  // it closed, or it talks although nobody asked
+        case .connecting, .parked, .response, .closing, .lingering: break
+        }
+    }
+
+    /// Visits every listener, client and server connection of this worker; the visitor may close the one it is given.
+    mutating func forEachConnection(_ visit: (inout ProxyWorker, Int32, ConnectionSlot) -> Void) {
+        for fd in 0...highest {
+            let slot = slab.slot(fd)
+            if slot.pointee.owner != number { continue }
+            switch slot.pointee.role {
+            case .client, .server, .listener: visit(&self, fd, slot)
+            case .bell, .channel, .free: break
+            }
+        }
+    }
+
+    private mutating func shutDown() {
+        forEachConnection { worker, fd, slot in
+            if slot.pointee.role == .client { worker.leaveService(slot) }
+            worker.closeSocket(fd, slot)
+        }
+        slab.release(slab.slot(inbox.bell))
+        if control != nil { slab.release(slab.slot(channel)) }
+        buffers.drain()
+        pipes.drain()
+    }
+}
+
+/// A worker couldn't begin.
+package struct WorkerError: Error, CustomStringConvertible {
+    let call: String
+    let code: Int32
+
+    package var description: String {
+        "\(call): \(String(cString: strerror(code))); raise the limit of open files (LimitNOFILE= in the unit)"
+    }
+}
+
+/// The table of connections that the workers of one process share.
+package struct ProxyDescriptors: Sendable {
+    let slab: ConnectionSlab
+
+    /// As many as the process may open (RLIMIT_NOFILE), at most 1,048,576.
+    package init() {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        slab = ConnectionSlab(capacity: Int(min(limit.rlim_cur, 1_048_576)))
+    }
+
+    /// When all workers have returned.
+    package func unmap() { slab.unmap() }
+}

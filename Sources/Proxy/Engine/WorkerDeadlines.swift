@@ -1,0 +1,72 @@
+/// What happens when a connection's time is over.
+extension ProxyWorker {
+    mutating func handleDeadlines() {
+        while true {
+            let fd = wheel.nextExpired(slab, now: now)
+            if fd < 0 { return }
+            let slot = slab.slot(fd)
+            switch slot.pointee.role {
+            case .client: clientLate(fd, slot)
+            case .server: serverLate(fd, slot)
+            case .listener, .bell, .channel, .free: break
+            }
+        }
+    }
+
+    private mutating func clientLate(_ fd: Int32, _ slot: ConnectionSlot) {
+        let service = tables.services + Int(slot.pointee.service)
+        switch slot.pointee.phase {
+        case .head:
+            // Nothing came: it is only idle. Something, but no whole head: the absolute limit, whatever trickles in.
+            guard slot.pointee.held != nil, !slot.pointee.hasUnsent else {
+                closeClient(fd)
+                return
+            }
+            service.pointee.counters.ereq &+= 1
+            service.pointee.counters.cliAbrt &+= 1
+            answer(fd, 408)
+        case .body:
+            if slot.pointee.hasUnsent {
+                clientGone(fd)
+            } else if slot.pointee.peer >= 0 && isServersTurn(slot.pointee.peer) {
+                touch(fd, slot)
+            } else {
+                service.pointee.counters.ereq &+= 1
+                service.pointee.counters.cliAbrt &+= 1
+                answer(fd, 408)
+            }
+        case .response: if slot.pointee.hasUnsent { clientGone(fd) }
+        case .tunnel:
+            if slot.pointee.peer < 0 || slab.slot(slot.pointee.peer).pointee.phase == .tunnel { closePair(fd) }
+        case .closing, .lingering: closeClient(fd)
+        case .connecting, .parked, .idle: break
+        }
+    }
+
+    /// The client's body isn't late: the server hasn't been reached yet, or doesn't take it.
+    private func isServersTurn(_ server: Int32) -> Bool {
+        let slot = slab.slot(server)
+        return slot.pointee.phase == .connecting || slot.pointee.phase == .parked || slot.pointee.hasUnsent
+    }
+
+    private mutating func serverLate(_ fd: Int32, _ slot: ConnectionSlot) {
+        switch slot.pointee.phase {
+        case .connecting: serverBroke(fd, .connect)
+        case .parked: resumeParked(fd)
+        case .idle: closeServer(fd)
+        case .head:
+            let client = slab.slot(slot.pointee.peer)
+            if (client.pointee.phase == .body && !slot.pointee.hasUnsent) || client.pointee.hasUnsent {
+                // It is the client that keeps the server waiting, and the client has a deadline of its own.
+                touch(fd, slot)
+                return
+            }
+            countBrokenResponse(client, Int(slot.pointee.server))
+            answer(slot.pointee.peer, 504)
+        case .body:
+            if slab.slot(slot.pointee.peer).pointee.hasUnsent { touch(fd, slot) } else { breakResponse(fd) }
+        case .tunnel: closePair(fd)
+        case .response, .closing, .lingering: break
+        }
+    }
+}

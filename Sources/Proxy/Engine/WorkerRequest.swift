@@ -1,0 +1,186 @@
+import CLinux
+import Glibc
+
+/// A request on its way to a server.
+extension ProxyWorker {
+    /// Reads, checks and forwards the next request's head, as far as it has come.
+    mutating func readRequest(_ fd: Int32) {
+        let slot = slab.slot(fd)
+        while slot.pointee.phase == .head {
+            // A client that pipelines and doesn't read its answers waits.
+            if slot.pointee.hasUnsent { return }
+            if let held = slot.pointee.held, !slot.pointee.flags.contains(.heldIsPartial) {
+                if !takeRequest(fd, slot, held, Int(slot.pointee.heldCount)) { return }
+                continue
+            }
+            if !slot.pointee.flags.contains(.readable) { return }
+            if slot.pointee.held != nil {
+                if !readMore(fd, slot) { return }
+                continue
+            }
+            let count = receive(fd, slot, scratch, Size.requestRead)
+            if count <= 0 {
+                if count != -1 { closeClient(fd) }
+                return
+            }
+            countReceived(slot, count)
+            if !takeRequest(fd, slot, scratch, count) { return }
+        }
+    }
+
+    /// More of a head that was too short; it is parsed again only when its end has come.
+    private mutating func readMore(_ fd: Int32, _ slot: ConnectionSlot) -> Bool {
+        guard let (space, room) = growHeld(slot) else {
+            answer(fd, 431)
+            return false
+        }
+        let before = Int(slot.pointee.heldCount)
+        let count = receive(fd, slot, space, room)
+        if count <= 0 {
+            if count != -1 {
+                tables.services[Int(slot.pointee.service)].counters.ereq &+= 1
+                clientGone(fd)
+            }
+            return false
+        }
+        countReceived(slot, count)
+        slot.pointee.heldCount += Int32(count)
+        if let held = slot.pointee.held, Self.mayBeWhole(held, before, before + count) {
+            slot.pointee.flags.remove(.heldIsPartial)
+        }
+        return true
+    }
+
+    /// There is a line end in `start..<end` that ends the head, or that no head may have, or it is too long: so that a
+    /// head that comes byte by byte isn't parsed a byte at a time.
+    private static func mayBeWhole(_ bytes: Bytes, _ start: Int, _ end: Int) -> Bool {
+        if end >= HeadLimit.bytes { return true }
+        for i in start..<end where bytes[i] == CharacterClass.lineFeed {
+            if i < 1 || bytes[i - 1] != CharacterClass.carriageReturn { return true }
+            if i >= 3 && bytes[i - 2] == CharacterClass.lineFeed { return true }
+        }
+        return false
+    }
+
+    @inline(__always)
+    private func countReceived(_ slot: ConnectionSlot, _ count: Int) {
+        tables.services[Int(slot.pointee.service)].counters.bin &+= UInt64(count)
+    }
+
+    /// false: the caller must not go on with this connection.
+    @inline(__always)
+    private mutating func takeRequest(_ fd: Int32, _ slot: ConnectionSlot, _ bytes: Bytes, _ count: Int) -> Bool {
+        let service = tables.services + Int(slot.pointee.service)
+        var output = HeadOutput(outputBuffer, capacity: Size.output)
+        var head = RequestHead()
+        let verdict = head.parse(
+            bytes, count, rules: service.pointee.rules, client: slot.pointee.address, into: &output)
+        switch verdict {
+        case .complete: break
+        case .incomplete:
+            hold(slot, bytes, count, partial: true)
+            if !slot.pointee.flags.contains(.headStarted) {
+                slot.pointee.flags.insert(.headStarted)
+                wheel.arm(slab, fd, slot, at: now &+ service.pointee.requestTicks)
+            }
+            return true
+        case .rejected(let status):
+            service.pointee.counters.ereq &+= 1
+            answer(fd, status)
+            return false
+        }
+        noteRequest(slot, head, service)
+        var rest = bytes + head.consumed
+        var left = count &- head.consumed
+        if slot.pointee.phase == .body && left > 0 {
+            let portion = slot.pointee.body.advance(rest, left)
+            if portion.taken < 0 {
+                service.pointee.counters.ereq &+= 1
+                answer(fd, 400)
+                return false
+            }
+            output.put(rest, portion.kept)
+            rest += portion.taken
+            left &-= portion.taken
+            if slot.pointee.body.isDone { slot.pointee.phase = .response }
+        }
+        if slot.pointee.phase == .body { touch(fd, slot) }
+        slot.pointee.server = boundServer(service, bytes, head)
+        hold(slot, rest, left, partial: false)
+        dispatch(fd, RequestBytes(bytes: output.base, count: output.count))
+        return false
+    }
+
+    @inline(__always)
+    private func noteRequest(_ slot: ConnectionSlot, _ head: RequestHead, _ service: UnsafeMutablePointer<ServiceEntry>)
+    {
+        service.pointee.counters.reqTot &+= 1
+        service.pointee.isDirty = true
+        var flags = slot.pointee.flags
+        flags.remove([
+            .keepsAlive, .asksHead, .replayable, .isHTTP10, .asksUpgrade, .answered, .avoidsPool, .bindsConnection,
+        ])
+        if head.keepsAlive && !service.pointee.closes { flags.insert(.keepsAlive) }
+        if head.isHead { flags.insert(.asksHead) }
+        if head.isReplayable { flags.insert(.replayable) }
+        if head.isHTTP10 { flags.insert(.isHTTP10) }
+        if head.asksUpgrade { flags.insert(.asksUpgrade) }
+        if head.bindsConnection { flags.insert(.bindsConnection) }
+        slot.pointee.flags = flags
+        slot.pointee.tried = 0
+        slot.pointee.attempts = 0
+        slot.pointee.lastServer = Connection.noServer
+        slot.pointee.deadline = 0
+        if head.isChunked {
+            slot.pointee.body = MessageBody(chunkedKeepingFrames: true)
+        } else {
+            slot.pointee.body = MessageBody(length: max(0, head.contentLength))
+        }
+        slot.pointee.phase = slot.pointee.body.isDone ? .response : .body
+    }
+
+    /// The server that the request's cookie names, whatever its state.
+    @inline(__always)
+    private func boundServer(
+        _ service: UnsafeMutablePointer<ServiceEntry>, _ bytes: Bytes, _ head: RequestHead
+    ) -> UInt16 {
+        if head.cookie.valueStart < 0 { return Connection.noServer }
+        var place = 0
+        while place < service.pointee.serverCount {
+            let index = service.pointee.serverIndex(place)
+            if tables.servers[index].cookie.equals(bytes + head.cookie.valueStart, head.cookie.valueCount) {
+                return UInt16(index)
+            }
+            place &+= 1
+        }
+        return Connection.noServer
+    }
+
+    /// The request's body, as the client sends it and the server takes it.
+    mutating func relayRequestBody(_ fd: Int32) {
+        let slot = slab.slot(fd)
+        let peer = slot.pointee.peer
+        guard peer >= 0 else { return }
+        let server = slab.slot(peer)
+        switch server.pointee.phase {
+        case .connecting, .parked: return
+        default: if server.pointee.flags.contains(.sendBroken) { return }
+        }
+        switch relay(fd, slot, peer, server) {
+        case .waiting: break
+        case .complete:
+            slot.pointee.phase = .response
+            slot.pointee.deadline = 0
+            touch(peer, server)
+        case .malformed:
+            tables.services[Int(slot.pointee.service)].counters.ereq &+= 1
+            answer(fd, 400)
+        case .ended, .broken:
+            tables.services[Int(slot.pointee.service)].counters.ereq &+= 1
+            clientGone(fd)
+        case .sinkBroken:
+            server.pointee.flags.insert([.sendBroken, .readable, .peerClosed])
+            makeReady(peer)
+        }
+    }
+}

@@ -1,0 +1,116 @@
+/// Which bytes may stand where in a message head (RFC 9110 section 5.6, RFC 9112).
+///
+/// Classes are bit sets in two words: no table in memory, and no lazily initialised global on the data path.
+enum CharacterClass {
+    static let space: UInt8 = 0x20
+    static let tab: UInt8 = 0x09
+    static let carriageReturn: UInt8 = 0x0d
+    static let lineFeed: UInt8 = 0x0a
+    static let colon: UInt8 = 0x3a
+    static let comma: UInt8 = 0x2c
+    static let semicolon: UInt8 = 0x3b
+
+    @inline(__always)
+    private static func contains(_ low: UInt64, _ high: UInt64, _ byte: UInt8) -> Bool {
+        let word = byte < 64 ? low : (byte < 128 ? high : 0)
+        return (word &>> UInt64(byte & 63)) & 1 != 0
+    }
+
+    /// tchar of RFC 9110 section 5.6.2: methods and field names consist of these.
+    @inline(__always)
+    static func isToken(_ byte: UInt8) -> Bool { contains(0x03ff_6cfa_0000_0000, 0x57ff_ffff_c7ff_fffe, byte) }
+
+    /// cookie-octet of RFC 6265 section 4.1.1.
+    static func isCookieOctet(_ byte: UInt8) -> Bool { contains(0xf7ff_effa_0000_0000, 0x7fff_ffff_efff_ffff, byte) }
+
+    @inline(__always)
+    static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
+
+    /// The first index in `start..<end` that is neither visible, blank nor obs-text: CR, LF or another control byte.
+    /// `end` if there is none.
+    @inline(__always)
+    static func endOfText(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Int {
+        var i = start
+        while i < end {
+            if i &+ 8 <= end {
+                let word = UnsafeRawPointer(bytes + i).loadUnaligned(as: UInt64.self).littleEndian
+                let found = bytesBelow(word, 0x20) | bytesEqual(word, 0x7f)
+                if found == 0 {
+                    i &+= 8
+                    continue
+                }
+                // Borrows can only mark bytes above a true find, so the lowest mark is true.
+                i &+= found.trailingZeroBitCount / 8
+            }
+            let byte = bytes[i]
+            if (byte < 0x20 && byte != tab) || byte == 0x7f { return i }
+            i &+= 1
+        }
+        return end
+    }
+
+    /// The first index in `start..<end` that can't stand in a request target: blank, control, not ASCII, or `#`.
+    @inline(__always)
+    static func endOfTarget(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Int {
+        var i = start
+        while i < end {
+            let byte = bytes[i]
+            if byte <= 0x20 || byte >= 0x7f || byte == 0x23 { return i }
+            i &+= 1
+        }
+        return end
+    }
+
+    @inline(__always)
+    private static func bytesBelow(_ word: UInt64, _ limit: UInt64) -> UInt64 {
+        (word &- (0x0101_0101_0101_0101 &* limit)) & ~word & 0x8080_8080_8080_8080
+    }
+
+    @inline(__always)
+    private static func bytesEqual(_ word: UInt64, _ value: UInt64) -> UInt64 {
+        bytesBelow(word ^ (0x0101_0101_0101_0101 &* value), 1)
+    }
+}
+
+/// Comparisons of raw header bytes, without `String`.
+enum HeaderText {
+    /// `bytes[0..<lower.count]`, ASCII letters in any case, equals `lower`, which is in lower case.
+    @inline(__always)
+    static func equals(_ bytes: UnsafePointer<UInt8>, _ lower: StaticString) -> Bool {
+        let other = lower.utf8Start
+        var i = 0
+        while i < lower.utf8CodeUnitCount {
+            if lowercased(bytes[i]) != other[i] { return false }
+            i &+= 1
+        }
+        return true
+    }
+
+    @inline(__always)
+    static func lowercased(_ byte: UInt8) -> UInt8 { byte &- 65 < 26 ? byte | 0x20 : byte }
+
+    @inline(__always)
+    static func equals(_ bytes: UnsafePointer<UInt8>, _ count: Int, _ lower: StaticString) -> Bool {
+        count == lower.utf8CodeUnitCount && equals(bytes, lower)
+    }
+
+    /// Two texts of the same length, letters in any case.
+    static func equalsIgnoringCase(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+        for i in 0..<count where lowercased(a[i]) != lowercased(b[i]) { return false }
+        return true
+    }
+
+    /// Walks a comma-separated list from `position`: the next element's range without blanks around it. nil at the end.
+    @inline(__always)
+    static func nextListElement(_ bytes: UnsafePointer<UInt8>, _ position: inout Int, _ end: Int) -> Range<Int>? {
+        while position < end, bytes[position] == CharacterClass.comma || CharacterClass.isBlank(bytes[position]) {
+            position &+= 1
+        }
+        guard position < end else { return nil }
+        let start = position
+        while position < end, bytes[position] != CharacterClass.comma { position &+= 1 }
+        var last = position
+        while last > start, CharacterClass.isBlank(bytes[last &- 1]) { last &-= 1 }
+        return start..<last
+    }
+}

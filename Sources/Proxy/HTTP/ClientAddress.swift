@@ -1,0 +1,68 @@
+import Glibc
+
+/// A client's address in 17 bytes, as accept(2) gave it.
+struct ClientAddress {
+    /// Network order; an IPv4 address lies in the first four bytes of `high`.
+    private var high: UInt64 = 0
+    private var low: UInt64 = 0
+    private(set) var isIPv6 = false
+
+    init() {}
+
+    /// - Parameter name: `sockaddr_in` or `sockaddr_in6`, of at least 28 readable bytes.
+    init(_ name: UnsafeRawPointer) {
+        let family = name.loadUnaligned(as: sa_family_t.self)
+        if Int32(family) == AF_INET6 {
+            high = name.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+            low = name.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+            isIPv6 = true
+        } else {
+            high = UInt64(name.loadUnaligned(fromByteOffset: 4, as: UInt32.self).littleEndian)
+        }
+    }
+
+    /// Writes the address as text (RFC 5952).
+    @inline(__always)
+    func put(into output: inout HeadOutput) {
+        if isIPv6 {
+            putIPv6(into: &output)
+            return
+        }
+        let word = high
+        putOctet(UInt8(truncatingIfNeeded: word), into: &output)
+        output.put(byte: 0x2e)
+        putOctet(UInt8(truncatingIfNeeded: word &>> 8), into: &output)
+        output.put(byte: 0x2e)
+        putOctet(UInt8(truncatingIfNeeded: word &>> 16), into: &output)
+        output.put(byte: 0x2e)
+        putOctet(UInt8(truncatingIfNeeded: word &>> 24), into: &output)
+    }
+
+    @inline(__always)
+    private func putOctet(_ value: UInt8, into output: inout HeadOutput) {
+        if value >= 100 { output.put(byte: 48 &+ value / 100) }
+        if value >= 10 { output.put(byte: 48 &+ value / 10 % 10) }
+        output.put(byte: 48 &+ value % 10)
+    }
+
+    private func putIPv6(into output: inout HeadOutput) {
+        var octets = (high, low)
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
+            guard let start = text.baseAddress,
+                inet_ntop(AF_INET6, &octets, start, socklen_t(text.count)) != nil
+            else { return }
+            let length = strlen(start)
+            start.withMemoryRebound(to: UInt8.self, capacity: length) { output.put($0, length) }
+        }
+    }
+
+    /// Spreads clients over servers (FNV-1a); the same on every node, whatever the architecture.
+    var hash: UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        var octets = (high, low)
+        withUnsafeBytes(of: &octets) { raw in
+            for byte in raw { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        }
+        return hash
+    }
+}

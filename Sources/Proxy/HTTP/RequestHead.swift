@@ -1,0 +1,356 @@
+import Glibc
+
+/// What a service wants done to requests, without references: the parser reads it on the data path.
+struct RequestRules {
+    /// Name of the persistence cookie; nil: none.
+    var cookie: PersistenceCookie?
+    /// Take its pair out of the request.
+    var stripsCookie = false
+    var forwardedFor = false
+    /// Ask the server to close after its response.
+    var closes = false
+}
+
+/// A request's head, checked and rewritten in one pass over its bytes.
+struct RequestHead {
+    /// Length of the head, with its empty line and any empty line before it.
+    private(set) var consumed = 0
+    /// -1: none given.
+    private(set) var contentLength: Int64 = -1
+    private(set) var isChunked = false
+    private(set) var isHTTP10 = false
+    private(set) var isHead = false
+    /// Its method is idempotent (RFC 9110 section 9.2.2): it may be sent again when nobody answered.
+    private(set) var isReplayable = false
+    /// The client wants to send another request on this connection.
+    private(set) var keepsAlive = true
+    /// Upgrade was passed on: the server may answer 101 and make this a tunnel.
+    private(set) var asksUpgrade = false
+    /// Carries credentials that are bound to the connection (NTLM, Negotiate), not to the request.
+    private(set) var bindsConnection = false
+    /// Where the persistence cookie's value stands; -1: there is none.
+    private(set) var cookie = PersistenceCookie.Found()
+
+    private var options = ConnectionOptions()
+    private var hosts = 0
+    private var hostStart = 0
+    private var hostCount = 0
+    private var authorityStart = -1
+    private var authorityCount = 0
+    private var upgradeStart = -1
+    private var upgradeCount = 0
+    private var forwarded = FieldLine()
+    private var hasForwarded = false
+    private var hasTransferEncoding = false
+    private var runStart = 0
+
+    var hasBody: Bool { isChunked || contentLength > 0 }
+
+    /// Reads the head at the beginning of `bytes[0..<count]` and writes it to `output` as the server shall see it.
+    ///
+    /// - Parameter client: the client's address as text.
+    @inline(__always)
+    mutating func parse(
+        _ bytes: UnsafePointer<UInt8>, _ count: Int, rules: RequestRules, client: ClientAddress,
+        into output: inout HeadOutput
+    ) -> HeadVerdict {
+        let limit = min(count, HeadLimit.bytes)
+        let short: HeadVerdict = count >= HeadLimit.bytes ? .rejected(431) : .incomplete
+        var position = 0
+        // RFC 9112 section 2.2: an empty line before the request line is ignored.
+        while position < limit, bytes[position] == CharacterClass.carriageReturn {
+            if position &+ 1 == limit { return short }
+            if bytes[position &+ 1] != CharacterClass.lineFeed { return .rejected(400) }
+            position &+= 2
+        }
+        runStart = position
+        let startLine = parseRequestLine(bytes, position, limit, &position)
+        if startLine != .complete { return startLine == .incomplete ? short : startLine }
+        let fieldsStart = position
+        var line = FieldLine()
+        var fields = 0
+        scanning: while true {
+            switch line.scan(bytes, at: position, limit: limit) {
+            case .field:
+                fields &+= 1
+                if fields > HeadLimit.fields { return .rejected(431) }
+                let verdict = take(line, bytes, rules: rules, into: &output)
+                if verdict != .complete { return verdict }
+                position = line.next
+            case .endOfHead: break scanning
+            case .incomplete: return short
+            case .malformed: return .rejected(400)
+            }
+        }
+        consumed = line.next
+        flushRun(bytes, upTo: line.start, into: &output)
+        return finish(bytes, fieldsStart, rules: rules, client: client, into: &output)
+    }
+
+    // MARK: request line (RFC 9112 section 3)
+
+    private mutating func parseRequestLine(
+        _ bytes: UnsafePointer<UInt8>, _ start: Int, _ limit: Int, _ next: inout Int
+    ) -> HeadVerdict {
+        var i = start
+        while i < limit, CharacterClass.isToken(bytes[i]) { i &+= 1 }
+        if i &- start > HeadLimit.method { return .rejected(400) }
+        if i == limit { return .incomplete }
+        if i == start || bytes[i] != CharacterClass.space { return .rejected(400) }
+        let method = noteMethod(bytes + start, i &- start)
+        let target = i &+ 1
+        i = CharacterClass.endOfTarget(bytes, target, limit)
+        if i == limit { return .incomplete }
+        if i == target || bytes[i] != CharacterClass.space { return .rejected(400) }
+        if !noteTarget(bytes, target, i, isOptions: method == .options) { return .rejected(400) }
+        let version = i &+ 1
+        if limit &- version < 10 { return checkPartialVersion(bytes, version, limit) }
+        if !HTTPVersion.isPrefix(bytes + version) { return .rejected(400) }
+        switch bytes[version &+ 7] {
+        case 0x31: break
+        case 0x30:
+            isHTTP10 = true
+            keepsAlive = false
+        default: return .rejected(505)
+        }
+        if bytes[version &+ 8] != CharacterClass.carriageReturn { return .rejected(400) }
+        if bytes[version &+ 9] != CharacterClass.lineFeed { return .rejected(400) }
+        next = version &+ 10
+        return method == .connect ? .rejected(501) : .complete
+    }
+
+    /// What has come of the version must be able to become one, so that junk is answered without waiting for more.
+    private func checkPartialVersion(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ limit: Int) -> HeadVerdict {
+        let wanted: StaticString = "HTTP/1."
+        for i in start..<min(limit, start + 7) where bytes[i] != wanted.utf8Start[i - start] { return .rejected(400) }
+        return .incomplete
+    }
+
+    private enum Method {
+        case connect, options, other
+    }
+
+    private mutating func noteMethod(_ method: UnsafePointer<UInt8>, _ count: Int) -> Method {
+        func matches(_ name: StaticString) -> Bool {
+            count == name.utf8CodeUnitCount && memcmp(method, name.utf8Start, count) == 0
+        }
+        switch method[0] {
+        case 0x47: isReplayable = matches("GET")
+        case 0x48:
+            isHead = matches("HEAD")
+            isReplayable = isHead
+        case 0x4f:
+            isReplayable = matches("OPTIONS")
+            if isReplayable { return .options }
+        case 0x50: isReplayable = matches("PUT")
+        case 0x44: isReplayable = matches("DELETE")
+        case 0x54: isReplayable = matches("TRACE")
+        case 0x43: if matches("CONNECT") { return .connect }
+        default: break
+        }
+        return .other
+    }
+
+    /// origin-form, absolute-form, or `*` with OPTIONS (RFC 9112 section 3.2).
+    private mutating func noteTarget(
+        _ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int, isOptions: Bool
+    ) -> Bool {
+        if bytes[start] == 0x2f { return true }
+        if bytes[start] == 0x2a { return isOptions && end - start == 1 }
+        let count = end - start
+        var skip = 0
+        if count > 7, HeaderText.equals(bytes + start, "http://") { skip = 7 }
+        if count > 8, HeaderText.equals(bytes + start, "https://") { skip = 8 }
+        guard skip > 0 else { return false }
+        authorityStart = start + skip
+        var i = authorityStart
+        while i < end, bytes[i] != 0x2f, bytes[i] != 0x3f {
+            if bytes[i] == 0x40 { return false }  // userinfo (RFC 9110 section 4.2.4)
+            i += 1
+        }
+        authorityCount = i - authorityStart
+        return authorityCount > 0
+    }
+
+    // MARK: fields
+
+    @inline(__always)
+    private mutating func take(
+        _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, rules: RequestRules, into output: inout HeadOutput
+    ) -> HeadVerdict {
+        let name = bytes + line.start
+        switch line.nameCount {
+        case 2 where HeaderText.equals(name, "te"): drop(line, bytes, into: &output)
+        case 4 where HeaderText.equals(name, "host"): return takeHost(line, bytes)
+        case 6 where HeaderText.equals(name, "cookie"): takeCookie(line, bytes, rules: rules, into: &output)
+        case 7 where HeaderText.equals(name, "upgrade"):
+            if upgradeStart >= 0 { return .rejected(400) }
+            upgradeStart = line.valueStart
+            upgradeCount = line.valueEnd &- line.valueStart
+            drop(line, bytes, into: &output)
+        case 10:
+            if HeaderText.equals(name, "connection") {
+                options.add(bytes, line)
+                drop(line, bytes, into: &output)
+            } else if HeaderText.equals(name, "keep-alive") {
+                drop(line, bytes, into: &output)
+            }
+        case 13 where HeaderText.equals(name, "authorization"): noteCredentials(line, bytes)
+        case 14:
+            if HeaderText.equals(name, "content-length") { return takeLength(line, bytes) }
+            if HeaderText.equals(name, "http2-settings") { drop(line, bytes, into: &output) }
+        case 15 where rules.forwardedFor && HeaderText.equals(name, "x-forwarded-for"):
+            takeForwarded(line, bytes, into: &output)
+        case 16 where HeaderText.equals(name, "proxy-connection"): drop(line, bytes, into: &output)
+        case 17 where HeaderText.equals(name, "transfer-encoding"):
+            // Repeated, with Content-Length, or in HTTP/1.0: two readers would frame the body differently.
+            if hasTransferEncoding || contentLength >= 0 || isHTTP10 { return .rejected(400) }
+            hasTransferEncoding = true
+            isChunked = line.isChunked(bytes)
+            if !isChunked { return .rejected(501) }
+        default: break
+        }
+        return .complete
+    }
+
+    private mutating func takeHost(_ line: FieldLine, _ bytes: UnsafePointer<UInt8>) -> HeadVerdict {
+        hosts &+= 1
+        if hosts > 1 { return .rejected(400) }
+        hostStart = line.valueStart
+        hostCount = line.valueEnd &- line.valueStart
+        for i in line.valueStart..<line.valueEnd {
+            switch bytes[i] {
+            case 0x21...0x7e where bytes[i] != 0x2c && bytes[i] != 0x2f && bytes[i] != 0x40 && bytes[i] != 0x5c:
+                continue
+            default: return .rejected(400)
+            }
+        }
+        return .complete
+    }
+
+    private mutating func takeLength(_ line: FieldLine, _ bytes: UnsafePointer<UInt8>) -> HeadVerdict {
+        // A repeated length is refused even when both say the same: the next hop may take another one of them.
+        if contentLength >= 0 || hasTransferEncoding { return .rejected(400) }
+        guard let length = line.contentLength(bytes) else {
+            let isNumber =
+                line.valueEnd > line.valueStart
+                && (line.valueStart..<line.valueEnd).allSatisfy {
+                    bytes[$0] &- 48 <= 9
+                }
+            return .rejected(isNumber ? 413 : 400)
+        }
+        contentLength = length
+        return .complete
+    }
+
+    private mutating func takeCookie(
+        _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, rules: RequestRules, into output: inout HeadOutput
+    ) {
+        guard let ours = rules.cookie, let found = ours.find(bytes, line) else { return }
+        if cookie.valueStart < 0 { cookie = found }
+        guard rules.stripsCookie else { return }
+        drop(line, bytes, into: &output)
+        ours.putStripped(bytes, line, into: &output)
+    }
+
+    /// The last X-Forwarded-For line is held back, to get our client's address at its end.
+    private mutating func takeForwarded(
+        _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, into output: inout HeadOutput
+    ) {
+        drop(line, bytes, into: &output)
+        if hasForwarded { output.put(bytes + forwarded.start, forwarded.next - forwarded.start) }
+        forwarded = line
+        hasForwarded = true
+    }
+
+    private mutating func noteCredentials(_ line: FieldLine, _ bytes: UnsafePointer<UInt8>) {
+        let value = bytes + line.valueStart
+        let count = line.valueEnd - line.valueStart
+        if count >= 4, HeaderText.equals(value, "ntlm") { bindsConnection = true }
+        if count >= 9, HeaderText.equals(value, "negotiate") { bindsConnection = true }
+    }
+
+    /// Leaves a line out: what was kept before it is copied in one piece.
+    @inline(__always)
+    private mutating func drop(_ line: FieldLine, _ bytes: UnsafePointer<UInt8>, into output: inout HeadOutput) {
+        flushRun(bytes, upTo: line.start, into: &output)
+        runStart = line.next
+    }
+
+    @inline(__always)
+    private mutating func flushRun(_ bytes: UnsafePointer<UInt8>, upTo end: Int, into output: inout HeadOutput) {
+        if end > runStart { output.put(bytes + runStart, end &- runStart) }
+    }
+
+    // MARK: the end of the head
+
+    @inline(__always)
+    private mutating func finish(
+        _ bytes: UnsafePointer<UInt8>, _ fieldsStart: Int, rules: RequestRules, client: ClientAddress,
+        into output: inout HeadOutput
+    ) -> HeadVerdict {
+        if hosts == 0 && !isHTTP10 { return .rejected(400) }
+        if authorityStart >= 0 && !authorityMatchesHost(bytes) { return .rejected(400) }
+        if options.close { keepsAlive = false } else if isHTTP10 { keepsAlive = options.keepAlive }
+        if options.namesFields {
+            var fieldsInOutput = 0
+            while output.base[fieldsInOutput] != CharacterClass.lineFeed { fieldsInOutput += 1 }
+            let isFair = ConnectionOptions.strip(
+                namedBy: bytes, fieldsStart, consumed, from: &output, at: fieldsInOutput + 1)
+            if !isFair { return .rejected(400) }
+        }
+        if rules.forwardedFor { putForwarded(bytes, client, into: &output) }
+        // An upgrade with a body would leave open where the tunnel begins; one to HTTP/2 would go past our parser.
+        asksUpgrade = options.upgrade && upgradeStart >= 0 && !isHTTP10 && !hasBody && !upgradesToHTTP(bytes)
+        if asksUpgrade {
+            output.put("upgrade: ")
+            output.put(bytes + upgradeStart, upgradeCount)
+            output.put("\r\nconnection: upgrade\r\n\r\n")
+        } else {
+            output.put(rules.closes || isHTTP10 ? "connection: close\r\n\r\n" : "\r\n")
+        }
+        return .complete
+    }
+
+    private func putForwarded(
+        _ bytes: UnsafePointer<UInt8>, _ client: ClientAddress, into output: inout HeadOutput
+    ) {
+        output.put("x-forwarded-for: ")
+        if hasForwarded && forwarded.valueEnd > forwarded.valueStart {
+            output.put(bytes + forwarded.valueStart, forwarded.valueEnd - forwarded.valueStart)
+            output.put(", ")
+        }
+        client.put(into: &output)
+        output.put("\r\n")
+    }
+
+    /// RFC 9112 section 3.2.2 lets the target win over Host; the next hop may not know, so they must agree.
+    private func authorityMatchesHost(_ bytes: UnsafePointer<UInt8>) -> Bool {
+        guard hosts == 1 else { return true }
+        return authorityCount == hostCount
+            && HeaderText.equalsIgnoringCase(bytes + authorityStart, bytes + hostStart, hostCount)
+    }
+
+    private func upgradesToHTTP(_ bytes: UnsafePointer<UInt8>) -> Bool {
+        var position = upgradeStart
+        while let range = HeaderText.nextListElement(bytes, &position, upgradeStart + upgradeCount) {
+            if range.count >= 2, HeaderText.equals(bytes + range.lowerBound, "h2") { return true }
+            if range.count >= 4, HeaderText.equals(bytes + range.lowerBound, "http") { return true }
+        }
+        return false
+    }
+}
+
+enum HTTPVersion {
+    /// `HTTP/1.`
+    @inline(__always)
+    static func isPrefix(_ bytes: UnsafePointer<UInt8>) -> Bool {
+        let wanted: StaticString = "HTTP/1."
+        var i = 0
+        while i < 7 {
+            if bytes[i] != wanted.utf8Start[i] { return false }
+            i &+= 1
+        }
+        return true
+    }
+}

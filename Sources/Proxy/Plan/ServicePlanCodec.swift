@@ -1,0 +1,134 @@
+extension ServicePlan {
+    private static let magic: UInt32 = 0x656c_7370  // "elsp"
+    private static let version: UInt8 = 1
+
+    /// The plan in a compact form that only the same electd version reads.
+    ///
+    /// - Throws: `ServicePlanError` when the plan doesn't hold its own bounds.
+    package func encoded() throws(ServicePlanError) -> [UInt8] {
+        try validate()
+        var writer = PlanWriter()
+        writer.put(Self.magic)
+        writer.put(Self.version)
+        writer.put(UInt8(threads))
+        writer.put(UInt16(services.count))
+        for service in services { service.encode(into: &writer) }
+        return writer.bytes
+    }
+
+    /// - Throws: `ServicePlanError.damaged` for bytes that `encoded` didn't write, and whatever `validate` throws.
+    package init(decoding bytes: [UInt8]) throws(ServicePlanError) {
+        var reader = PlanReader(bytes)
+        guard try reader.take(UInt32.self) == Self.magic else { throw .damaged("it doesn't begin as one") }
+        guard try reader.take(UInt8.self) == Self.version else { throw .damaged("another version") }
+        let threads = Int(try reader.take(UInt8.self))
+        var services: [Service] = []
+        for _ in 0..<(try reader.takeCount()) { services.append(try Service(from: &reader)) }
+        guard reader.isAtEnd else { throw .damaged("bytes after its end") }
+        self.init(threads: threads, services: services)
+        try validate()
+    }
+}
+
+extension ServicePlan.Endpoint {
+    func encode(into writer: inout PlanWriter) {
+        writer.put(UInt8(address.count))
+        writer.put(address)
+        writer.put(port)
+        writer.put(scope)
+    }
+
+    init(from reader: inout PlanReader) throws(ServicePlanError) {
+        let address = try reader.takeBytes(Int(reader.take(UInt8.self)))
+        let port = try reader.take(UInt16.self)
+        let scope = try reader.take(UInt32.self)
+        guard let endpoint = ServicePlan.Endpoint(address: address, port: port, scope: scope) else {
+            throw .damaged("an address of \(address.count) bytes")
+        }
+        self = endpoint
+    }
+}
+
+extension ServicePlan.Server {
+    fileprivate func encode(into writer: inout PlanWriter) {
+        writer.put(name)
+        address.encode(into: &writer)
+        writer.put(cookie ?? "")
+        writer.put(UInt16(weight))
+        writer.put(health.rawValue)
+        writer.put(duty.rawValue)
+    }
+
+    fileprivate init(from reader: inout PlanReader) throws(ServicePlanError) {
+        let name = try reader.takeText()
+        let address = try ServicePlan.Endpoint(from: &reader)
+        let cookie = try reader.takeText()
+        let weight = Int(try reader.take(UInt16.self))
+        self.init(
+            name: name, address: address, cookie: cookie.isEmpty ? nil : cookie, weight: weight,
+            health: try reader.takeCase(), duty: try reader.takeCase())
+    }
+}
+
+extension ServicePlan.Timeouts {
+    fileprivate func encode(into writer: inout PlanWriter) {
+        for timeout in [connect, client, server, request, queue] { writer.put(timeout) }
+    }
+
+    fileprivate init(from reader: inout PlanReader) throws(ServicePlanError) {
+        self.init(
+            connect: try reader.take(), client: try reader.take(), server: try reader.take(),
+            request: try reader.take(), queue: try reader.take(UInt32.self))
+    }
+}
+
+extension ServicePlan.Service {
+    fileprivate func encode(into writer: inout PlanWriter) {
+        writer.put(name)
+        writer.put(mode.rawValue)
+        writer.put(balance.rawValue)
+        writer.put(connection.rawValue)
+        writer.put(forwardedFor)
+        writer.put(cookie != nil)
+        if let cookie {
+            writer.put(cookie.name)
+            writer.put(cookie.insert)
+            writer.put(cookie.indirect)
+            writer.put(cookie.nocache)
+        }
+        writer.put(UInt8(retries))
+        writer.put(redispatch)
+        writer.put(UInt32(maxConnections))
+        timeouts.encode(into: &writer)
+        writer.put(UInt16(listeners.count))
+        for listener in listeners { listener.encode(into: &writer) }
+        writer.put(UInt16(servers.count))
+        for server in servers { server.encode(into: &writer) }
+    }
+
+    fileprivate init(from reader: inout PlanReader) throws(ServicePlanError) {
+        let name = try reader.takeText()
+        let mode: ServicePlan.Mode = try reader.takeCase()
+        let balance: ServicePlan.Balance = try reader.takeCase()
+        let connection: ServicePlan.ConnectionPolicy = try reader.takeCase()
+        let forwardedFor = try reader.takeFlag()
+        var cookie: ServicePlan.Cookie?
+        if try reader.takeFlag() {
+            cookie = ServicePlan.Cookie(
+                name: try reader.takeText(), insert: try reader.takeFlag(), indirect: try reader.takeFlag(),
+                nocache: try reader.takeFlag())
+        }
+        let retries = Int(try reader.take(UInt8.self))
+        let redispatch = try reader.takeFlag()
+        let maxConnections = Int(try reader.take(UInt32.self))
+        let timeouts = try ServicePlan.Timeouts(from: &reader)
+        var listeners: [ServicePlan.Endpoint] = []
+        for _ in 0..<(try reader.takeCount()) { listeners.append(try ServicePlan.Endpoint(from: &reader)) }
+        var servers: [ServicePlan.Server] = []
+        for _ in 0..<(try reader.takeCount()) { servers.append(try ServicePlan.Server(from: &reader)) }
+        self.init(
+            name: name, listeners: listeners, mode: mode, balance: balance, connection: connection,
+            forwardedFor: forwardedFor, cookie: cookie, retries: retries, redispatch: redispatch,
+            maxConnections: maxConnections, timeouts: timeouts, servers: servers)
+    }
+}

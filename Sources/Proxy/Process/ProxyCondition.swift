@@ -1,0 +1,69 @@
+/// How the data plane is, as the election wants to know it.
+package enum ProxyCondition: Equatable, Sendable, CustomStringConvertible {
+    /// A process is on its way up, or there is no plan yet.
+    case starting
+    /// Every worker's loop turns, on the current plan.
+    case running
+    /// A worker's loop has been still for so long: the virtual IP must move.
+    case wedged(silentMilliseconds: Int)
+    /// There is no process; another one is started.
+    case down(reason: String)
+    case stopped
+
+    package var description: String {
+        switch self {
+        case .starting: "starting"
+        case .running: "running"
+        case .wedged(let milliseconds): "wedged (silent for \(milliseconds) ms)"
+        case .down(let reason): "down (\(reason))"
+        case .stopped: "stopped"
+        }
+    }
+
+    /// The same condition, whatever its details.
+    func isSameKind(as other: ProxyCondition) -> Bool {
+        switch (self, other) {
+        case (.starting, .starting), (.running, .running), (.wedged, .wedged), (.down, .down), (.stopped, .stopped):
+            true
+        default: false
+        }
+    }
+}
+
+/// What the data plane does and has done.
+package struct ProxySnapshot: Equatable, Sendable {
+    package struct Server: Equatable, Sendable {
+        package var name: String
+        package var address: ServicePlan.Endpoint
+        package var health: ServicePlan.Health
+        package var duty: ServicePlan.Duty
+        package var weight: Int
+        package var counters: ProxyCounters
+
+        /// As HAProxy's `show stat` says it: UP, DOWN, DRAIN, MAINT, or `no check` passed yet.
+        package var status: String {
+            switch (duty, health) {
+            case (.maintenance, _): "MAINT"
+            case (_, .down): "DOWN"
+            case (_, .unverified): "UNVERIFIED"
+            case (.drain, .up): "DRAIN"
+            case (.ready, .up): "UP"
+            }
+        }
+    }
+
+    package struct Service: Equatable, Sendable {
+        package var name: String
+        package var mode: ServicePlan.Mode
+        package var maxConnections: Int
+        package var counters: ProxyCounters
+        package var servers: [Server]
+    }
+
+    package var condition: ProxyCondition
+    /// Of the proxy process; nil: there is none.
+    package var pid: Int32?
+    /// Times that it was started again.
+    package var restarts: Int
+    package var services: [Service]
+}

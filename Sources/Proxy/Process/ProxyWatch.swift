@@ -1,0 +1,250 @@
+import CLinux
+import Glibc
+
+/// The supervisor's thread: one process at a time, what it is told, and how long it has been silent.
+struct ProxyWatch {
+    enum Timing {
+        static let pollMilliseconds: Int32 = 100
+        /// Silence of any worker that makes the process wedged.
+        static let silence: UInt64 = 500
+        /// A process that comes up has this long until its workers' first pulse on the plan.
+        static let startUp: UInt64 = 5_000
+        /// Wedged for so long: killed.
+        static let patience: UInt64 = 3_000
+        /// A gap in our own loop that makes us the late one.
+        static let ownGap: UInt64 = 300
+        static let firstBackOff: UInt64 = 100
+        static let lastBackOff: UInt64 = 5_000
+        /// A process that lasted so long starts with the first back-off again.
+        static let goodRun: UInt64 = 10_000
+        static let stopMilliseconds: UInt64 = 1_000
+    }
+
+    private let supervisor: ProxySupervisor
+    private var child: ProxyChild?
+    private var startedAt: UInt64 = 0
+    private var nextStart: UInt64 = 0
+    private var backOff = Timing.firstBackOff
+    private var lastLoop: UInt64 = 0
+    private var wasKilled = false
+    /// Of each worker: when its last pulse came, and on which plan.
+    private var pulses: [(at: UInt64, serial: UInt32)] = []
+    private var sentSerial: UInt32 = 0
+    /// Messages that the channel hasn't taken yet.
+    private var outgoing: [(bytes: [UInt8], fds: [Int32])] = []
+
+    /// Far more than a plan and an update for each server: a process that lets so much pile up is stuck.
+    private static let outgoingLimit = 16_384
+
+    init(_ supervisor: ProxySupervisor) { self.supervisor = supervisor }
+
+    /// Milliseconds of the monotonic clock.
+    private static func now() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000 + UInt64(time.tv_nsec) / 1_000_000
+    }
+
+    mutating func run() {
+        lastLoop = Self.now()
+        while !supervisor.desired.withLock({ $0.stops }) {
+            wait()
+            let now = Self.now()
+            receivePulses(now)
+            // We were stopped, or starved: the silence is ours. Whoever is really wedged is found in the next 500 ms.
+            if now - lastLoop > Timing.ownGap { for worker in pulses.indices { pulses[worker].at = now } }
+            lastLoop = now
+            reap(now)
+            startIfDue(now)
+            tell()
+            judge(now)
+        }
+        end()
+    }
+
+    private func wait() {
+        var polls = [pollfd(fd: supervisor.bell, events: Int16(POLLIN), revents: 0)]
+        if let child {
+            let events = outgoing.isEmpty ? POLLIN : POLLIN | POLLOUT
+            polls.append(pollfd(fd: child.pidfd, events: Int16(POLLIN), revents: 0))
+            polls.append(pollfd(fd: child.channel, events: Int16(events), revents: 0))
+        }
+        poll(&polls, nfds_t(polls.count), Timing.pollMilliseconds)
+        _ = polling_silence(supervisor.bell)
+    }
+
+    // MARK: what comes
+
+    private mutating func receivePulses(_ now: UInt64) {
+        guard let child else { return }
+        for _ in 0..<4_096 {
+            guard case .message(let bytes, let fds) = ChannelMessage.receive(child.channel) else { return }
+            for fd in fds { close(fd) }
+            guard let pulse = Pulse(bytes), pulses.indices.contains(pulse.worker) else { continue }
+            pulses[pulse.worker] = (now, pulse.serial)
+            supervisor.desired.withLock { desired in
+                guard pulse.serial == desired.serial, let plan = desired.plan else { return }
+                if desired.countedSerial != desired.serial {
+                    desired.countedSerial = desired.serial
+                    desired.counters = pulses.map { _ in ProxyCounterTable(plan) }
+                }
+                for entry in pulse.entries { desired.counters[pulse.worker].take(entry) }
+            }
+        }
+    }
+
+    private mutating func reap(_ now: UInt64) {
+        guard let child, case .ended(let code) = child.reap() else { return }
+        child.close()
+        self.child = nil
+        outgoing.removeAll()
+        pulses.removeAll()
+        sentSerial = 0
+        if now - startedAt >= Timing.goodRun { backOff = Timing.firstBackOff }
+        nextStart = now + backOff
+        backOff = min(backOff * 2, Timing.lastBackOff)
+        supervisor.desired.withLock { desired in
+            desired.pid = nil
+            desired.countedSerial = 0
+            desired.counters.removeAll()
+        }
+        let reason =
+            wasKilled
+            ? "killed, because it was wedged" : (code > 128 ? "ended by signal \(code - 128)" : "exit code \(code)")
+        change(to: .down(reason: reason))
+    }
+
+    // MARK: what goes
+
+    private mutating func startIfDue(_ now: UInt64) {
+        guard child == nil, now >= nextStart else { return }
+        let (threads, connections) = supervisor.desired.withLock { desired in
+            (desired.plan?.threads, desired.plan?.services.reduce(0) { $0 + $1.maxConnections } ?? 0)
+        }
+        guard let threads else { return }
+        guard let started = ProxyChild.start(supervisor.executable, supervisor.arguments) else {
+            let reason = "can't start \(supervisor.executable): \(String(cString: strerror(errno)))"
+            nextStart = now + backOff
+            backOff = min(backOff * 2, Timing.lastBackOff)
+            change(to: .down(reason: reason))
+            return
+        }
+        child = started
+        wasKilled = false
+        startedAt = now
+        sentSerial = 0
+        pulses = Array(repeating: (at: now, serial: 0), count: threads)
+        // Two descriptors a connection, and as many again for pipes and idle connections to servers.
+        let descriptors = UInt32(min(1_000_000, max(16_384, connections * 4)))
+        let hello = ChannelMessage.Hello(
+            uid: supervisor.uid, gid: supervisor.gid, parent: getpid(), threads: UInt8(threads),
+            descriptors: descriptors)
+        outgoing = [(hello.bytes, [])]
+        supervisor.desired.withLock { desired in
+            desired.pid = started.pid
+            desired.starts += 1
+        }
+        if case .down = supervisor.condition { change(to: .starting) }
+    }
+
+    private mutating func tell() {
+        let (retired, messages) = supervisor.desired.withLock { desired in
+            defer { desired.retired.removeAll() }
+            return (desired.retired, news(&desired))
+        }
+        outgoing.append(contentsOf: messages)
+        // No message names these any more: a new plan has thrown away whatever was left of the old one.
+        for fd in retired { close(fd) }
+        guard let child else { return }
+        if outgoing.count > Self.outgoingLimit {
+            child.kill()
+            return
+        }
+        var sent = 0
+        for message in outgoing {
+            let count = socket_send_descriptors(
+                child.channel, message.bytes, message.bytes.count, message.fds, message.fds.count)
+            if count < 0 { break }
+            sent += 1
+        }
+        outgoing.removeFirst(sent)
+    }
+
+    /// What the process has to be told since the last time.
+    private mutating func news(_ desired: inout ProxySupervisor.Desired) -> [(bytes: [UInt8], fds: [Int32])] {
+        guard child != nil, let plan = desired.planWithStandings() else { return [] }
+        if desired.serial != sentSerial {
+            // Everything but the greeting is overtaken by the new plan.
+            outgoing.removeAll { $0.bytes.first != ChannelMessage.Kind.hello.rawValue }
+            sentSerial = desired.serial
+            desired.untold.removeAll()
+            guard let bytes = try? plan.encoded() else { return [] }
+            return ChannelMessage.messages(of: bytes, serial: desired.serial, listeners: desired.listenersInOrder)
+        }
+        defer { desired.untold.removeAll() }
+        return desired.untold.compactMap { server in
+            guard let service = plan.services.firstIndex(where: { $0.name == server.service }),
+                let place = plan.services[service].servers.firstIndex(where: { $0.name == server.name })
+            else { return nil }
+            let entry = plan.services[service].servers[place]
+            let message = ChannelMessage.server(
+                service: service, server: place, health: entry.health, duty: entry.duty)
+            return (message, [])
+        }
+    }
+
+    // MARK: what it means
+
+    private mutating func judge(_ now: UInt64) {
+        guard let child, !pulses.isEmpty else { return }
+        let serial = supervisor.desired.withLock { $0.serial }
+        let hasBegun = pulses.allSatisfy { $0.serial != 0 }
+        let silence = pulses.map { now - $0.at }.max() ?? 0
+        let allowed = hasBegun ? Timing.silence : Timing.startUp
+        if silence > allowed {
+            if silence > allowed + Timing.patience && !wasKilled {
+                wasKilled = true
+                child.kill()
+            }
+            change(to: .wedged(silentMilliseconds: Int(silence)))
+        } else if pulses.allSatisfy({ $0.serial == serial }) {
+            change(to: .running)
+        } else if case .wedged = supervisor.condition {
+            change(to: hasBegun ? .running : .starting)
+        }
+    }
+
+    private func change(to condition: ProxyCondition) {
+        let isNews = supervisor.desired.withLock { desired in
+            defer { desired.condition = condition }
+            return !desired.condition.isSameKind(as: condition)
+        }
+        if isNews { supervisor.onChange(condition) }
+    }
+
+    // MARK: the end
+
+    private mutating func end() {
+        if let child {
+            let message = [ChannelMessage.Kind.stop.rawValue]
+            _ = socket_send_descriptors(child.channel, message, message.count, nil, 0)
+            var wait = pollfd(fd: child.pidfd, events: Int16(POLLIN), revents: 0)
+            if poll(&wait, 1, Int32(Timing.stopMilliseconds)) != 1 {
+                child.kill()
+                poll(&wait, 1, Int32(Timing.stopMilliseconds))
+            }
+            _ = child.reap()
+            child.close()
+        }
+        let sockets = supervisor.desired.withLock { desired in
+            defer {
+                desired.listeners.removeAll()
+                desired.retired.removeAll()
+                desired.pid = nil
+            }
+            return Array(desired.listeners.values.joined()) + desired.retired
+        }
+        for fd in sockets { close(fd) }
+        change(to: .stopped)
+    }
+}
