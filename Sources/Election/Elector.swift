@@ -180,7 +180,8 @@ package struct Elector: Hashable, Sendable {
         for place in groups.indices {
             if let armed = groups[place].armed.first(where: { $0.ticket == ticket }) {
                 groups[place].armed.removeAll { $0.ticket == ticket }
-                cast(armed.grant, in: place, at: now, &effects)
+                // Who asked that long ago has given up; a vote now would only bind this voter for nothing.
+                if now.since(armed.at) < rules.timing.promise { cast(armed.grant, in: place, at: now, &effects) }
             }
             if case .acquiring(let holding, let awaited) = groups[place].role, awaited == ticket {
                 take(place, holding, at: now, &effects)

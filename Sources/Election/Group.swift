@@ -38,6 +38,8 @@ struct Group: Hashable, Sendable {
 struct ArmedGrant: Hashable, Sendable {
     var ticket: Ticket
     var grant: Grant
+    /// When the disk was asked.
+    var at: Instant
 }
 
 struct GivenPromise: Hashable, Sendable {

@@ -82,6 +82,7 @@ extension Group: Transcribable {
         writer.list(armed) { writer, armed in
             armed.ticket.encode(to: &writer)
             armed.grant.encode(to: &writer)
+            armed.at.encode(to: &writer)
         }
         writer.optional(promise) { writer, promise in
             promise.to.encode(to: &writer)
@@ -107,7 +108,8 @@ extension Group: Transcribable {
         id = try GroupID(from: &reader)
         ballot = try Ballot(from: &reader)
         armed = try reader.list(atMost: 1) { (reader: inout ByteReader) throws(Malformed) in
-            ArmedGrant(ticket: try Ticket(from: &reader), grant: try Grant(from: &reader))
+            ArmedGrant(
+                ticket: try Ticket(from: &reader), grant: try Grant(from: &reader), at: try Instant(from: &reader))
         }
         promise = try reader.optional { (reader: inout ByteReader) throws(Malformed) in
             GivenPromise(

@@ -5,6 +5,12 @@ extension Elector {
         guard rules.votes(rules.this), !storageHasFailed, now >= silentUntil, !needsFloor else { return false }
         // S1: the voter's own promise has expired or was released, or binds it to this very node (S11).
         if let promise = group.promise, now < promise.until, promise.to.node != candidate.node { return false }
+        // A vote that waits for the disk counts as cast, or two candidates outbid each other for ever (L4).
+        if let armed = group.armed.first, armed.grant.candidate.node != candidate.node,
+            now.since(armed.at) < rules.timing.promise
+        {
+            return false
+        }
         // L5: no vote against a holder that is known to be alive, though only others can hear it.
         if hasValidHolder(group, at: now), group.certificate?.holder.node != candidate.node { return false }
         guard rules(of: group).mayHold(candidate.node), agrees(candidate.node),
@@ -52,7 +58,7 @@ extension Elector {
         standDown(place, before: request.term, candidate: candidate, &effects)
         let ticket = nextTicket()
         groups[place].ballot = Ballot(term: request.term, candidate: candidate)
-        groups[place].armed = [ArmedGrant(ticket: ticket, grant: grant)]
+        groups[place].armed = [ArmedGrant(ticket: ticket, grant: grant, at: now)]
         groups[place].note(term: request.term)
         effects.append(.persist(ticket))
     }
