@@ -15,7 +15,8 @@ package final class ControlServer: Sendable {
 
     private enum State {
         case bound
-        case running(any Channel)
+        /// The event loop owns the descriptor; the channel is there once it has taken it over.
+        case running((any Channel)?)
         case stopped
     }
 
@@ -40,15 +41,28 @@ package final class ControlServer: Sendable {
         check = RequestCheck(authority: ControlAuthority(ownUID: geteuid()))
     }
 
+    deinit {
+        state.withLock { state in
+            if case .bound = state { discard() }
+        }
+    }
+
     /// Serves until the task is cancelled or ``shutdown()``; answers under way get one second. To be called once.
     package func run() async throws {
-        let listener = try await bootstrap.withBoundSocket(socket.descriptor).get()
-        let started = state.withLock { state in
+        let isFirst = state.withLock { state in
             guard case .bound = state else { return false }
+            state = .running(nil)
+            return true
+        }
+        guard isFirst else { return }
+        defer { socket.remove() }
+        let listener = try await bootstrap.withBoundSocket(socket.descriptor).get()
+        let isWanted = state.withLock { state in
+            guard case .running = state else { return false }
             state = .running(listener)
             return true
         }
-        if !started { listener.close(promise: nil) }
+        if !isWanted { listener.close(promise: nil) }
         await withTaskCancellationHandler {
             _ = try? await listener.closeFuture.get()
         } onCancel: {
@@ -63,10 +77,20 @@ package final class ControlServer: Sendable {
     package func shutdown() {
         let listener = state.withLock { state -> (any Channel)? in
             defer { state = .stopped }
-            if case .running(let channel) = state { return channel }
+            switch state {
+            case .bound: discard()
+            case .running(let channel): return channel
+            case .stopped: break
+            }
             return nil
         }
         listener?.close(promise: nil)
+    }
+
+    /// Gives up a socket that was never served.
+    private func discard() {
+        socket.remove()
+        close(socket.descriptor)
     }
 
     private var bootstrap: ServerBootstrap {

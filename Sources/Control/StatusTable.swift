@@ -90,11 +90,10 @@ private struct Page {
 
     /// `router37 changed 3 h ago: took over from ethyl`
     var changes: [String] {
-        report.groups.compactMap { group in
-            guard let change = group.lastChange else { return nil }
+        report.groups.flatMap { group -> [String] in
+            guard let change = group.lastChange else { return [] }
             let when = group.lastChangeMSAgo.map { " \(Words.duration($0)) ago" } ?? ""
-            return Cell("\(group.name) changed\(when): \(change)", .faint)
-                .fitted(width, padded: false, color: color)
+            return wrapped("", "\(group.name) changed\(when): \(change)", .faint)
         }
     }
 
@@ -164,6 +163,8 @@ private struct Page {
 
     private func canHold(_ peer: NodeStatus) -> Cell {
         if peer.witness { return Cell("witness") }
+        // What a silent node said last is no answer.
+        guard peer.name == report.node || (peer.heardMSAgo ?? .max) <= report.silentAfterMS else { return Cell("-") }
         switch peer.eligible {
         case true?: return Cell("yes", .good)
         case false?: return Cell("no", .bad)

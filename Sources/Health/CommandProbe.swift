@@ -17,7 +17,7 @@ struct CommandProbe: Sendable {
             answer.give(Self.result(end, timeoutMS: command.timeoutMS))
         }
         let limit = Task {
-            try await Task.sleep(for: .milliseconds(command.timeoutMS) + Lateness.grace + Self.patience)
+            try await Self.overdue(command.timeoutMS)
             answer.give(.failed("timeout after \(command.timeoutMS) ms, and the kernel can't end it"))
         }
         let result = await withTaskCancellationHandler {
@@ -28,6 +28,16 @@ struct CommandProbe: Sendable {
         }
         limit.cancel()
         return result
+    }
+
+    /// Returns when a command with this time limit should long have ended.
+    private static func overdue(_ timeoutMS: Int) async throws {
+        let clock = ContinuousClock()
+        let spare = Lateness.grace + patience
+        let limit = clock.now + .milliseconds(timeoutMS) + spare
+        try await Task.sleep(until: limit, clock: clock)
+        // After a standstill of ours all timers ring at once: the command's own time limit comes first.
+        if limit.duration(to: clock.now) > Lateness.tolerated { try await Task.sleep(for: spare) }
     }
 
     static func result(_ end: Command.End, timeoutMS: Int) -> ProbeResult {

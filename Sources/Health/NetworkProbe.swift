@@ -35,8 +35,9 @@ struct NetworkProbe: Sendable {
                 }
             }
             return try await connection.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(Self.head(of: probe)))
-                try await outbound.write(.end(nil))
+                // In one write, and what goes wrong with it shows in the answer: a quick server has answered and closed
+                // before a second write, which would fail for it.
+                try? await outbound.write(contentsOf: [.head(Self.head(of: probe)), .end(nil)])
                 return try await HTTPAnswer.judge(inbound, probe)
             }
         }
@@ -72,17 +73,19 @@ struct NetworkProbe: Sendable {
         guard let address = try? SocketAddress(ipAddress: endpoint.address, port: Int(endpoint.port)) else {
             return .failed(Detail.line("\(endpoint.address): not an IP address"))
         }
+        let clock = ContinuousClock()
+        let limit = clock.now + .milliseconds(timeoutMS)
         return await withTaskGroup(of: Step.self) { group in
             group.addTask {
                 do {
                     return .result(try await probe(address))
                 } catch let error as ChannelError where error.isConnectTimeout {
-                    return .timeout(late: false)
+                    return .timeout(late: limit.duration(to: clock.now) > Lateness.tolerated)
                 } catch {
                     return .result(.failed(ProbeFailure.text(error)))
                 }
             }
-            group.addTask { await self.alarm() }
+            group.addTask { await Self.alarm(limit, clock) }
             let first = await group.next() ?? .timeout(late: false)
             group.cancelAll()
             guard !Task.isCancelled else { return .inconclusive("cancelled") }
@@ -94,9 +97,7 @@ struct NetworkProbe: Sendable {
         }
     }
 
-    private func alarm() async -> Step {
-        let clock = ContinuousClock()
-        let limit = clock.now + .milliseconds(timeoutMS)
+    private static func alarm(_ limit: ContinuousClock.Instant, _ clock: ContinuousClock) async -> Step {
         try? await Task.sleep(until: limit, clock: clock)
         let late = limit.duration(to: clock.now) > Lateness.tolerated
         // An answer may lie unread in the socket: let it win.

@@ -31,6 +31,14 @@ final class RawClient: Sendable {
         return String(decoding: answer, as: UTF8.self)
     }
 
+    /// Sends `text` and reads once.
+    func first(after text: String) throws -> String {
+        let bytes = Array(text.utf8)
+        guard send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else { throw Failure() }
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        return String(decoding: chunk[..<max(0, recv(descriptor, &chunk, chunk.count, 0))], as: UTF8.self)
+    }
+
     /// A listener at `path` that never answers.
     static func listening(at path: String) throws -> Int32 {
         let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)

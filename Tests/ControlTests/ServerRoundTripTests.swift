@@ -146,8 +146,16 @@ struct ServerRoundTripTests {
             .done("it")
         } _: { client, path, _ in
             var idle: [RawClient] = []
-            for _ in 0..<ControlServer.connectionLimit { idle.append(try RawClient(path)) }
-            // One more is closed without an answer; it waits in the backlog until all before it were taken.
+            for _ in 0..<ControlServer.connectionLimit {
+                let client = try RawClient(path)
+                // Answered, so certainly taken: the one more below isn't taken before it by another event loop.
+                let answer = try await blocking {
+                    try client.first(after: "GET /v1/status HTTP/1.1\r\nhost: x\r\n\r\n")
+                }
+                #expect(answer.hasPrefix("HTTP/1.1 200"))
+                idle.append(client)
+            }
+            // One more is closed without an answer.
             let over = try? await blocking { try client.get(.status) }
             #expect(over == nil)
             idle.removeLast()

@@ -20,8 +20,9 @@ struct SocketTests {
         let server = try open(path)
         #expect(mode(path) == 0o660)
         #expect(mode("\(scratch.path)/run") == 0o755)
-        withExtendedLifetime(server) {}
-        unlink(path)
+        // Never served, and gone without a trace.
+        server.shutdown()
+        #expect(mode(path) == 0)
         rmdir("\(scratch.path)/run")
     }
 
@@ -30,8 +31,20 @@ struct SocketTests {
         let path = "\(scratch.path)/s"
         close(try RawClient.listening(at: path))
         #expect(mode(path) != 0)
-        _ = try open(path)
+        let server = try open(path)
         #expect(mode(path) == 0o660)
+        server.shutdown()
+    }
+
+    @Test func anotherOnesSocketIsNotRemoved() throws {
+        let scratch = Scratch()
+        let path = "\(scratch.path)/s"
+        let server = try open(path)
+        unlink(path)
+        let listener = try RawClient.listening(at: path)
+        defer { close(listener) }
+        server.shutdown()
+        #expect(mode(path) != 0)
     }
 
     @Test func aLivingSocketIsNotTouched() throws {

@@ -52,7 +52,7 @@ struct NetworkCheckTests {
         #expect(bad?.passing == false && bad?.detail == "HTTP 503 Service Unavailable")
         #expect(try await http("HTTP/1.0 302 Found\r\n\r\n", expected: [200...299, 404...404])?.passing == false)
         #expect(try await http("HTTP/1.0 404 Not Found\r\n\r\n", expected: [200...299, 404...404])?.passing == true)
-        #expect(try await http("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")?.passing == true)
+        #expect(try await http("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")?.detail == "HTTP 200 OK")
     }
 
     @Test func httpBodyMatches() async throws {
@@ -80,6 +80,21 @@ struct NetworkCheckTests {
         #expect(try await http(endless)?.detail == "the answer's head is too long")
         let reason = "HTTP/1.1 200 " + String(repeating: "y", count: 500_000)
         #expect(try await http(reason)?.passing == false)
+    }
+
+    @Test func aQuickServerIsNotMistakenForABrokenOne() async throws {
+        let reports = Collected<CheckReport>()
+        let server = try TinyServer { _ in Array("HTTP/1.0 200 OK\r\n\r\n".utf8) }
+        let runner = CheckRunner(group: MultiThreadedEventLoopGroup.singleton) { reports.add($0) }
+        let plans = (0..<16).map { number in
+            CheckPlan(
+                name: "quick\(number)", probe: .http(HTTPProbe(endpoint: server.endpoint)), intervalMS: 10,
+                timeoutMS: 5000)
+        }
+        await runner.apply(plans)
+        try await eventually { await runner.snapshot().allSatisfy { $0.runs >= 30 } }
+        await runner.shutdown()
+        #expect(reports.all.filter { !$0.passing } == [])
     }
 
     @Test func httpSilenceTimesOut() async throws {
