@@ -6,8 +6,8 @@ import Sodium
 package struct SignedFrame: Hashable, Sendable {
     /// Bytes of the largest frame: heartbeats of the most groups and certificates of the most voters fit.
     package static let limit = 16 * 1024
-    /// A transfer request without a journal mark, and its signature.
-    static let least = 10 + Signature.byteCount
+    /// A promise of no bonds without a journal mark, and its signature.
+    static let least = 9 + Signature.byteCount
 
     package let packet: Packet
     /// Where the sender's journal stood on disk.
