@@ -20,11 +20,17 @@ extension VirtualInterfaces {
     }
 
     /// Puts the group's addresses on their interface, with a lifetime up to `deadline` as the backstop.
-    /// The gate must be open.
+    ///
+    /// - Throws: also when the gate isn't open; call `giveUp` then.
     package func addAddresses(_ group: String, until deadline: UInt64) throws(VirtualIPError) {
         let (place, interface) = try find(group)
         guard let link = interface.link else { throw missing(interface.name) }
-        precondition(place.deadline != nil, "addresses of \(group) before its gate is open")
+        guard place.deadline != nil else {
+            // The interface may have gone and come back since the opening.
+            throw VirtualIPError(
+                .refused, what: "can't add the addresses of \(group): its gate on \(interface.name) isn't open",
+                mend: "give the group up; it is taken over anew when the interface is back")
+        }
         // First, so that a failure half-way is still taken back by removeAddresses.
         places[group]?.addedOn = link.index
         try renewLifetime(group, on: link.index, until: deadline, fence: interface.fence)

@@ -60,16 +60,24 @@ final class PeerEnd {
     }
 
     /// Whether the node answers an ARP request (or neighbour solicitation) for the address within `milliseconds`.
-    func isAnswered(_ address: VirtualAddress, within milliseconds: UInt64 = 20) throws -> Bool {
+    /// Asks again every 50 ms: the kernel joins a new IPv6 address's solicitation group a moment after adding it.
+    func isAnswered(_ address: VirtualAddress, within milliseconds: UInt64 = 250) throws -> Bool {
         _ = received()
-        try send(address.family == .ipv4 ? arpRequest(address) : solicitation(address))
         let end = BootClock.now() + milliseconds * 1_000_000
+        var nextQuestion: UInt64 = 0
         while BootClock.now() < end {
+            if BootClock.now() >= nextQuestion {
+                try send(address.family == .ipv4 ? arpRequest(address) : solicitation(address))
+                nextQuestion = BootClock.now() + 50_000_000
+            }
             for frame in received() where answers(frame.bytes, address) { return true }
             usleep(200)
         }
         return false
     }
+
+    /// Whether no answer comes; the answer of an idle kernel takes some microseconds.
+    func isSilent(about address: VirtualAddress) throws -> Bool { try !isAnswered(address, within: 20) }
 
     private func answers(_ bytes: [UInt8], _ address: VirtualAddress) -> Bool {
         if address.family == .ipv4 {

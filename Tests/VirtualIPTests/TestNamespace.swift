@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Testing
+import VirtualIP
 
 /// Runs tests in a network namespace of their own, so that nothing touches the machine's interfaces.
 ///
