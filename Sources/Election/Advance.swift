@@ -8,6 +8,11 @@ extension Elector {
             case .standby:
                 let at = campaignAt(group)
                 if at > lastStepAt { next = min(next, at) }
+                // A patience round or two may have to pass as well (L3).
+                for rounds: UInt64 in 1...2 {
+                    let then = group.freeSince + rules.timing.patience * rounds
+                    if then > lastStepAt { next = min(next, then) }
+                }
             case .canvassing(let canvass): next = min(next, canvass.retryAt)
             case .candidate(let candidacy): next = min(next, candidacy.retryAt)
             case .acquiring(let holding, _), .holding(let holding): next = min(next, holding.leaseUntil)
@@ -23,7 +28,7 @@ extension Elector {
     /// Everything that time alone, or the step before it, makes due.
     mutating func advance(at now: Instant, _ effects: inout [Effect]) {
         if hasLeft { return }
-        if needsFloor && now >= silentUntil { setFloor(&effects) }
+        if needsFloor && now >= silentUntil { setFloor(at: now, &effects) }
         for place in groups.indices {
             tend(place, at: now, &effects)
             report(place, &effects)
@@ -70,7 +75,7 @@ extension Elector {
 
     /// S12: a new state directory doesn't know what it voted for before. It votes only in terms well beyond those
     /// that the others know of; in a new cluster there are none.
-    private mutating func setFloor(_ effects: inout [Effect]) {
+    private mutating func setFloor(at now: Instant, _ effects: inout [Effect]) {
         needsFloor = false
         for place in groups.indices {
             let seen = groups[place].newestTerm
@@ -79,7 +84,7 @@ extension Elector {
             groups[place].ballot = Ballot(term: floor, candidate: nil)
             groups[place].note(term: floor)
         }
-        effects.append(.persist(nextTicket()))
+        persist(at: now, &effects)
     }
 
     /// One heartbeat for all groups; for those that this node holds it opens a lease round.

@@ -142,10 +142,8 @@ extension Elector {
         groups[place].ownRelease = nil
         groups[place].note(term: certificate.term)
         send(.certificate(certificate), to: .everyone, &effects)
-        let ticket = nextTicket()
-        groups[place].role = .acquiring(holding, ticket)
         // I10: the certificate is in the journal before the address is taken.
-        effects.append(.persist(ticket))
+        groups[place].role = .acquiring(holding, persist(at: now, &effects))
     }
 }
 

@@ -92,6 +92,8 @@ package enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case recovered
     /// The configuration takes the group from this node.
     case reconfigured
+    /// The disk has owed a write for longer than D.
+    case storageSlow
 
     package var text: String {
         switch self {
@@ -113,6 +115,7 @@ package enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .leaving: "the daemon ends"
         case .recovered: "eligible again"
         case .reconfigured: "the configuration changed"
+        case .storageSlow: "the disk is too slow"
         }
     }
 }

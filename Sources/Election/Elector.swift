@@ -22,6 +22,12 @@ package struct Elector: Hashable, Sendable {
     var farewells: UInt8 = 0
     var hasLeft = false
     var storageHasFailed = false
+    /// The last write asked for, and since when the disk has owed one; nil while it owes none.
+    var lastWrite = Ticket(0)
+    var unwrittenSince: Instant?
+    var storageIsSlow = false
+    /// Ballots of groups that the configuration doesn't have now; it may have them again (I5).
+    var otherBallots: [Memory.GroupMemory] = []
     /// The longest D that a promise given by this state directory may still run.
     var longestPromise = Span.zero
     /// Until then this voter votes for nobody (S6).
@@ -49,7 +55,8 @@ package struct Elector: Hashable, Sendable {
     /// What has to be on disk before a `persist` effect is reported done.
     package var memory: Memory {
         Memory(
-            groups: groups.map { Memory.GroupMemory(group: $0.id, ballot: $0.ballot) },
+            groups: (groups.map { Memory.GroupMemory(group: $0.id, ballot: $0.ballot) } + otherBallots)
+                .sorted { $0.group < $1.group },
             promise: max(longestPromise, rules.timing.promise), maintenance: isInMaintenance, needsFloor: needsFloor)
     }
 
@@ -69,6 +76,7 @@ package struct Elector: Hashable, Sendable {
         }
         lastStepAt = now
         guard isRunning else { return effects }
+        storageIsSlow = unwrittenSince.map { now.since($0) >= rules.timing.promise } ?? false
         advance(at: now, &effects)
         return effects
     }
@@ -83,7 +91,10 @@ package struct Elector: Hashable, Sendable {
             isInMaintenance = memory.maintenance
             longestPromise = memory.promise
             for kept in memory.groups {
-                guard let place = groups.firstIndex(of: kept.group) else { continue }
+                guard let place = groups.firstIndex(of: kept.group) else {
+                    if groups.count + otherBallots.count < Bound.groups { otherBallots.append(kept) }
+                    continue
+                }
                 groups[place].ballot = kept.ballot
                 groups[place].note(term: kept.ballot.term)
             }
@@ -93,7 +104,7 @@ package struct Elector: Hashable, Sendable {
         silentUntil =
             now + silence + Span(nanoseconds: silence.nanoseconds / 1_000_000 * UInt64(rules.timing.driftPPM) * 2)
         for place in groups.indices { groups[place].freeSince = silentUntil }
-        effects.append(.persist(nextTicket()))
+        persist(at: now, &effects)
     }
 
     /// A node that slept or starved has heard nobody meanwhile, and that is not the others' silence.
@@ -123,7 +134,7 @@ package struct Elector: Hashable, Sendable {
         case .dataPlane(let up): dataPlaneIsUp = up
         case .maintenance(let on):
             isInMaintenance = on
-            effects.append(.persist(nextTicket()))
+            persist(at: now, &effects)
         case .transfer(let id, let node): order(TransferRequest(group: id, to: node), at: now, &effects)
         case .reconfigured(let rules): reconfigure(rules)
         case .leaving:
@@ -177,6 +188,7 @@ package struct Elector: Hashable, Sendable {
     }
 
     private mutating func persisted(_ ticket: Ticket, at now: Instant, _ effects: inout [Effect]) {
+        unwrittenSince = ticket == lastWrite ? nil : now
         for place in groups.indices {
             if let armed = groups[place].armed.first(where: { $0.ticket == ticket }) {
                 groups[place].armed.removeAll { $0.ticket == ticket }
@@ -209,6 +221,15 @@ package struct Elector: Hashable, Sendable {
             preconditionFailure("groups and their rules are kept in step")
         }
         return rules.groups[place]
+    }
+
+    /// Asks for the memory to be written; what it says then is what the disk will have.
+    @discardableResult
+    mutating func persist(at now: Instant, _ effects: inout [Effect]) -> Ticket {
+        lastWrite = nextTicket()
+        if unwrittenSince == nil { unwrittenSince = now }
+        effects.append(.persist(lastWrite))
+        return lastWrite
     }
 
     mutating func nextTicket() -> Ticket {

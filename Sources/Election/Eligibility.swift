@@ -4,6 +4,8 @@ extension Elector {
         let groupRules = rules(of: group)
         if !groupRules.mayHold(rules.this) { return .reconfigured }
         if storageHasFailed { return .storageFailed }
+        // Giving up never waits for a disk, and holding needs none; taking does.
+        if storageIsSlow && !group.isOpen { return .storageSlow }
         if isLeaving { return .leaving }
         if isInMaintenance { return .maintenance }
         if !group.linkIsUp { return .linkDown }

@@ -217,22 +217,29 @@ extension JournalMark: Transcribable {
 
 extension Memory: Transcribable {
     package func encode(to writer: inout ByteWriter) {
-        writer.list(groups) { writer, memory in
-            memory.group.encode(to: &writer)
-            memory.ballot.encode(to: &writer)
-        }
+        writer.list(groups)
         promise.encode(to: &writer)
         writer.flag(maintenance)
         writer.flag(needsFloor)
     }
 
     package init(from reader: inout ByteReader) throws(Malformed) {
-        groups = try reader.list(atMost: Bound.groups) { (reader: inout ByteReader) throws(Malformed) in
-            GroupMemory(group: try GroupID(from: &reader), ballot: try Ballot(from: &reader))
-        }
+        groups = try reader.list(atMost: Bound.groups)
         promise = try Span(from: &reader)
         maintenance = try reader.flag()
         needsFloor = try reader.flag()
+    }
+}
+
+extension Memory.GroupMemory: Transcribable {
+    package func encode(to writer: inout ByteWriter) {
+        group.encode(to: &writer)
+        ballot.encode(to: &writer)
+    }
+
+    package init(from reader: inout ByteReader) throws(Malformed) {
+        group = try GroupID(from: &reader)
+        ballot = try Ballot(from: &reader)
     }
 }
 

@@ -126,6 +126,17 @@ extension Group {
         }
     }
 
+    func isCandidate(in term: Term) -> Bool {
+        guard case .candidate(let candidacy) = role else { return false }
+        return candidacy.term == term
+    }
+
+    /// Whether the gate is open or was ordered to be.
+    var isOpen: Bool {
+        if case .holding = role { return true }
+        return false
+    }
+
     /// Whether the voter is bound to somebody at this instant.
     func isBound(at now: Instant) -> Bool {
         guard let promise else { return false }

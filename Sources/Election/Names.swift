@@ -62,6 +62,9 @@ package struct Term: Hashable, Comparable, Sendable {
     /// The next election's number; it stays where it is at the end of the range, which no cluster reaches honestly.
     package var next: Term { Term(rawValue == .max ? .max : rawValue + 1) }
 
+    /// Honest nodes are never further apart; a liar may not run the others out of numbers in one step.
+    func isWithinReach(of known: Term) -> Bool { rawValue <= known.rawValue || rawValue - known.rawValue <= 1_000_000 }
+
     package static func < (left: Term, right: Term) -> Bool { left.rawValue < right.rawValue }
 }
 

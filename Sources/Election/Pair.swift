@@ -36,7 +36,7 @@ extension Elector {
             acquirePair(place, because: .peerSilent, isPinned: false, at: now, &effects)
             return
         }
-        if beat.holding { return }
+        if beat.holding || isClearing(beat, in: group, at: now) { return }
         let isNamed = beat.release?.successor == rules.this && beat.release?.term == group.newestTerm
         let isOrdered = isNamed && beat.release?.ordered == true
         let other = Standing(
@@ -51,6 +51,12 @@ extension Elector {
             &effects)
     }
 
+    /// The peer stopped claiming the group, but hasn't said that its gate is closed; it may for a lease still be open.
+    private func isClearing(_ beat: GroupBeat, in group: Group, at now: Instant) -> Bool {
+        guard beat.release == nil, let claimedAt = group.claimedAt else { return false }
+        return now.since(claimedAt) < rules.timing.promise
+    }
+
     /// This node's own release named the peer, and nothing newer has happened since.
     private func isSuccessor(_ peer: NodeIndex, in group: Group) -> Bool {
         group.ownRelease?.successor == peer && group.ownRelease?.term == group.newestTerm
@@ -63,13 +69,11 @@ extension Elector {
         groups[place].ballot = Ballot(term: term, candidate: life)
         groups[place].note(term: term)
         groups[place].ownRelease = nil
-        let ticket = nextTicket()
         // The disk may take its time: nothing runs yet, so nothing can lapse.
         let holding = Holding(
             term: term, acknowledged: Array(repeating: nil, count: rules.nodes.count),
             leaseUntil: Instant(nanoseconds: .max), since: now, reason: reason, isPinned: isPinned)
-        groups[place].role = .acquiring(holding, ticket)
-        effects.append(.persist(ticket))
+        groups[place].role = .acquiring(holding, persist(at: now, &effects))
     }
 
     /// Both hold and hear each other: the lower one closes at once, the better one stays and announces itself.
@@ -83,7 +87,7 @@ extension Elector {
         let other = Standing(node: node, isEligible: beat.eligible, isSuccessor: false, priority: beat.priority)
         if other.outranks(own) {
             withdraw(place, because: .doubleHolder, to: node, &effects)
-        } else {
+        } else if case .holding = groups[place].role {
             effects.append(.announce(groups[place].id))
         }
     }

@@ -109,16 +109,21 @@ extension Elector {
         _ effects: inout [Effect]
     ) {
         let index = Int(life.node.rawValue)
-        guard sequence > peers[index].heartbeatSequence else { return }
+        // A copy that was passed on may come first; the direct one is a round all the same.
+        guard sequence > peers[index].heartbeatSequence || (sequence == peers[index].heartbeatSequence && relay == nil)
+        else { return }
         peers[index].heartbeat = heartbeat
         peers[index].heartbeatSequence = sequence
         peers[index].heartbeatAt = now
-        guard heartbeat.safetyDigest == rules.safetyDigest else { return }
+        let agrees = heartbeat.safetyDigest == rules.safetyDigest
         var bonds: [Promise.Bond] = []
         for beat in heartbeat.groups {
             guard let place = groups.firstIndex(of: beat.group) else { continue }
+            // Another configuration is no silence: a pair that holds twice must notice it all the same.
+            let isPair = rules.groups[place].mode == .pair
+            guard agrees || isPair else { continue }
             hear(beat, from: life, in: place, at: now)
-            if rules(of: groups[place]).mode == .pair {
+            if isPair {
                 hearPairPeer(beat, from: life.node, in: place, at: now, &effects)
             } else if relay == nil, beat.holding, promiseRound(to: life, term: beat.term, in: place, at: now) {
                 bonds.append(Promise.Bond(group: beat.group, term: beat.term))
@@ -128,7 +133,7 @@ extension Elector {
             let promise = Promise(holder: life, round: sequence, bonds: bonds)
             send(.promise(promise), to: .node(life.node), &effects)
         }
-        if relay == nil {
+        if agrees && relay == nil {
             passOn(life.node, at: now, &effects)
             remind(life.node, of: heartbeat, at: now, &effects)
         }
@@ -136,7 +141,7 @@ extension Elector {
 
     private mutating func hear(_ beat: GroupBeat, from life: NodeLife, in place: Int, at now: Instant) {
         // A term is only a number to go beyond; a liar may not run it out of numbers.
-        if beat.term.rawValue <= groups[place].newestTerm.rawValue + 1_000_000 { groups[place].note(term: beat.term) }
+        if beat.term.isWithinReach(of: groups[place].newestTerm) { groups[place].note(term: beat.term) }
         if let release = beat.release {
             groups[place].free(from: life, term: release.term, at: now)
             if let certificate = groups[place].certificate, certificate.holder == life,
@@ -145,9 +150,10 @@ extension Elector {
                 groups[place].released = release
             }
         }
-        if beat.holding, let certificate = groups[place].certificate, certificate.holder == life,
-            certificate.term == beat.term
-        {
+        guard beat.holding else { return }
+        if rules.groups[place].mode == .pair {
+            groups[place].claimedAt = now
+        } else if let certificate = groups[place].certificate, certificate.holder == life, certificate.term == beat.term {
             groups[place].claimedAt = now
         }
     }

@@ -17,6 +17,10 @@ extension Elector: Transcribable {
             dataPlaneIsUp, isInMaintenance, isLeaving, hasLeft, storageHasFailed, needsFloor, isRunning,
         ] { writer.flag(flag) }
         writer.byte(farewells)
+        lastWrite.encode(to: &writer)
+        writer.optional(unwrittenSince)
+        writer.flag(storageIsSlow)
+        writer.list(otherBallots)
         longestPromise.encode(to: &writer)
         for instant in [silentUntil, lastStepAt, steadyFrom, heartbeatAt] { instant.encode(to: &writer) }
         writer.list(rounds)
@@ -41,6 +45,10 @@ extension Elector: Transcribable {
         needsFloor = try reader.flag()
         isRunning = try reader.flag()
         farewells = try reader.byte()
+        lastWrite = try Ticket(from: &reader)
+        unwrittenSince = try reader.optional()
+        storageIsSlow = try reader.flag()
+        otherBallots = try reader.list(atMost: Bound.groups)
         longestPromise = try Span(from: &reader)
         silentUntil = try Instant(from: &reader)
         lastStepAt = try Instant(from: &reader)
@@ -48,7 +56,8 @@ extension Elector: Transcribable {
         heartbeatAt = try Instant(from: &reader)
         rounds = try reader.list(atMost: Bound.rounds)
         guard peers.count == rules.nodes.count, checks.count == rules.checks.count,
-            groups.map(\.id) == rules.groups.map(\.id)
+            groups.map(\.id) == rules.groups.map(\.id),
+            groups.allSatisfy({ $0.holding.map { $0.acknowledged.count == rules.nodes.count } ?? true })
         else { throw .outOfRange }
     }
 }

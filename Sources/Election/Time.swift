@@ -10,9 +10,15 @@ package struct Span: Hashable, Comparable, Sendable {
 
     package static func < (left: Span, right: Span) -> Bool { left.nanoseconds < right.nanoseconds }
 
-    package static func + (left: Span, right: Span) -> Span { Span(nanoseconds: left.nanoseconds + right.nanoseconds) }
+    package static func + (left: Span, right: Span) -> Span {
+        let (sum, overflow) = left.nanoseconds.addingReportingOverflow(right.nanoseconds)
+        return Span(nanoseconds: overflow ? .max : sum)
+    }
 
-    package static func * (left: Span, factor: UInt64) -> Span { Span(nanoseconds: left.nanoseconds * factor) }
+    package static func * (left: Span, factor: UInt64) -> Span {
+        let (product, overflow) = left.nanoseconds.multipliedReportingOverflow(by: factor)
+        return Span(nanoseconds: overflow ? .max : product)
+    }
 }
 
 /// A reading of one node's own `CLOCK_BOOTTIME`, in nanoseconds: monotonic, and it runs on through suspend.

@@ -37,7 +37,7 @@ extension Elector {
         let isRepeated = request.term == group.ballot.term && group.ballot.candidate == candidate
         guard request.term > group.ballot.term || isRepeated else { return }
         // A term far beyond all that are known would use up the numbers.
-        guard request.term.rawValue <= group.newestTerm.rawValue + 1_000_000 else { return }
+        guard request.term.isWithinReach(of: group.newestTerm) else { return }
         guard wouldHelp(candidate, priority: request.priority, in: group, at: now) else { return }
         var grant = Grant(
             group: request.group, term: request.term, trial: request.trial, candidate: candidate, round: round)
@@ -56,11 +56,10 @@ extension Elector {
             return
         }
         standDown(place, before: request.term, candidate: candidate, &effects)
-        let ticket = nextTicket()
         groups[place].ballot = Ballot(term: request.term, candidate: candidate)
-        groups[place].armed = [ArmedGrant(ticket: ticket, grant: grant, at: now)]
         groups[place].note(term: request.term)
-        effects.append(.persist(ticket))
+        let ticket = persist(at: now, &effects)
+        groups[place].armed = [ArmedGrant(ticket: ticket, grant: grant, at: now)]
     }
 
     /// A voter that helps another candidate in a newer term gives its own candidacy up.
@@ -84,6 +83,8 @@ extension Elector {
         guard !storageHasFailed, group.ballot == Ballot(term: grant.term, candidate: grant.candidate) else { return }
         if let certificate = group.certificate, certificate.term >= grant.term { return }
         if let promise = group.promise, now < promise.until, promise.to.node != grant.candidate.node { return }
+        // Its own vote for a candidacy that is over would bind it for nothing.
+        if grant.candidate == life, !group.isCandidate(in: grant.term) { return }
         groups[place].bind(to: grant.candidate, term: grant.term, until: now + rules.timing.promise)
         send(.grant(grant), to: .node(grant.candidate.node), &effects)
     }
