@@ -11,7 +11,7 @@ package final class ControlServer: Sendable {
 
     /// Connections at once; the last ``reservedForRoot`` are kept for root, so that others can't lock it out.
     package static let connectionLimit = 64
-    static let reservedForRoot = 8
+    package static let reservedForRoot = 8
 
     private enum State {
         case bound

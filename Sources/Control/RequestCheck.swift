@@ -1,16 +1,18 @@
 /// Decides from a request's head alone whether it goes to the daemon; what it refuses, the daemon never sees.
-struct RequestCheck: Sendable {
+package struct RequestCheck: Sendable {
     /// Longest body.
-    static let bodyLimit = 64 * 1024
+    package static let bodyLimit = 64 * 1024
 
-    enum Verdict: Equatable {
+    package enum Verdict: Equatable {
         case accepted(ControlRoute, query: String)
         case refused(ControlResponse)
     }
 
-    let authority: ControlAuthority
+    private let authority: ControlAuthority
 
-    func verdict(method: String, uri: String, contentLength: String?, caller: PeerCredentials) -> Verdict {
+    package init(authority: ControlAuthority) { self.authority = authority }
+
+    package func verdict(method: String, uri: String, contentLength: String?, caller: PeerCredentials) -> Verdict {
         let parts = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         guard let path = parts.first, let route = ControlRoute(rawValue: String(path)) else {
             return .refused(

@@ -2,9 +2,9 @@ import NIOCore
 
 /// Runs any number of checks side by side, each at most once at a time, and reports every change of verdict.
 ///
-/// Starts are spread: each check has its own place in its interval, taken from its name, so that 256 checks of one
-/// interval don't start in one moment, on this node or, as the places are the same everywhere, pile up after a
-/// restart. The first start is early, within ``firstStartsMS``, because a node may not be eligible before it.
+/// Starts are spread: each check has a place of its own in its interval, taken from its name, so that 256 checks of
+/// one interval don't start in one moment. The first start is early, within ``firstStartsMS``, because a node may not
+/// be eligible before it. Checks run until ``shutdown()``.
 ///
 /// Reports come one after the other, in order for each check, from within the actor: the closure must not block.
 package actor CheckRunner {

@@ -77,4 +77,24 @@ struct SocketTests {
         #expect(callers.map { authority.permits(.get, to: $0) } == [true, true, true])
         #expect(callers.map { authority.permits(.post, to: $0) } == [true, true, false])
     }
+
+    @Test func aRefusalSaysWhatWasWrong() {
+        let check = RequestCheck(authority: ControlAuthority(ownUID: 990))
+        func status(_ method: String, _ uri: String, length: String? = nil, uid: uid_t = 1000) -> Int? {
+            let caller = PeerCredentials(pid: 1, uid: uid, gid: 0)
+            let verdict = check.verdict(method: method, uri: uri, contentLength: length, caller: caller)
+            if case .refused(let response) = verdict { return response.status }
+            return nil
+        }
+        #expect(status("GET", "/v1/status?a=b?c") == nil)
+        #expect(status("POST", "/v1/transfer") == 403)
+        #expect(status("POST", "/v1/transfer", uid: 0) == nil)
+        #expect(status("POST", "/v1/maintenance", uid: 990) == nil)
+        #expect(status("HEAD", "/v1/status") == 405)
+        #expect(status("GET", "/v1/status/") == 404)
+        #expect(status("POST", "/v1/server", length: "65536", uid: 0) == nil)
+        #expect(status("POST", "/v1/server", length: "65537", uid: 0) == 413)
+        #expect(status("POST", "/v1/server", length: "99999999999999999999", uid: 0) == 400)
+        #expect(status("POST", "/v1/server", length: "-1", uid: 0) == 400)
+    }
 }
