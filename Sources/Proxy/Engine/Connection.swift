@@ -2,7 +2,7 @@
 ///
 /// A client and the server that answers it are two slots that name each other in `peer`. What a field means depends on
 /// `role` and `phase`; `Connection()` is a free slot.
-struct Connection {
+package struct Connection {
     enum Role: UInt8 {
         case free, listener, client, server
         /// The worker's mailbox bell and the channel to the supervisor.
@@ -143,4 +143,4 @@ struct ConnectionFlags: OptionSet {
     @inline(__always) static var responded: ConnectionFlags { bit(25) }
 }
 
-typealias ConnectionSlot = UnsafeMutablePointer<Connection>
+package typealias ConnectionSlot = UnsafeMutablePointer<Connection>

@@ -2,12 +2,12 @@ import Glibc
 
 /// Slots for every descriptor the process may open, indexed by descriptor and shared by all workers: each touches
 /// only the slots of its own descriptors. Pages cost nothing until a descriptor that high is opened.
-struct ConnectionSlab: @unchecked Sendable {
+package struct ConnectionSlab: @unchecked Sendable {
     let slots: ConnectionSlot
     let capacity: Int
 
     /// - Parameter capacity: one more than the highest descriptor.
-    init(capacity: Int) {
+    package init(capacity: Int) {
         let size = capacity * MemoryLayout<Connection>.stride
         let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
         guard let memory, memory != MAP_FAILED else { preconditionFailure("address space for \(capacity) connections") }
@@ -16,7 +16,7 @@ struct ConnectionSlab: @unchecked Sendable {
     }
 
     @inline(__always)
-    func slot(_ fd: Int32) -> ConnectionSlot {
+    package func slot(_ fd: Int32) -> ConnectionSlot {
         precondition(fd >= 0 && Int(fd) < capacity, "a descriptor has a slot")
         return slots + Int(fd)
     }
@@ -45,5 +45,5 @@ struct ConnectionSlab: @unchecked Sendable {
         slot.pointee.generation &+= 1
     }
 
-    func unmap() { munmap(slots, capacity * MemoryLayout<Connection>.stride) }
+    package func unmap() { munmap(slots, capacity * MemoryLayout<Connection>.stride) }
 }

@@ -2,21 +2,21 @@
 ///
 /// Setting a later deadline only writes it down: the connection stays in the slot it is in, and moves when that slot's
 /// turn comes. Only an earlier deadline moves it at once. Ticks wrap; all comparisons are by difference.
-struct TimerWheel {
-    static let tickMilliseconds = 32
+package struct TimerWheel {
+    package static let tickMilliseconds = 32
     private static let slots = 2_048
 
     private let heads: UnsafeMutablePointer<Int32>
     /// The next tick to look at.
     private var cursor: UInt32
 
-    init(now: UInt32) {
+    package init(now: UInt32) {
         heads = .allocate(capacity: Self.slots)
         heads.initialize(repeating: -1, count: Self.slots)
         cursor = now
     }
 
-    func deallocate() { heads.deallocate() }
+    package func deallocate() { heads.deallocate() }
 
     /// Rounded up, at least 1.
     static func ticks(_ milliseconds: UInt32) -> UInt32 {
@@ -25,7 +25,7 @@ struct TimerWheel {
 
     /// `slot`, the one of `fd`, has to be looked at when tick `deadline` is over.
     @inline(__always)
-    mutating func arm(_ slab: ConnectionSlab, _ fd: Int32, _ slot: ConnectionSlot, at deadline: UInt32) {
+    package mutating func arm(_ slab: ConnectionSlab, _ fd: Int32, _ slot: ConnectionSlot, at deadline: UInt32) {
         slot.pointee.deadline = deadline == 0 ? 1 : deadline
         if slot.pointee.flags.contains(.inWheel) {
             if Int32(bitPattern: deadline &- slot.pointee.wheelTick) >= 0 { return }
@@ -54,7 +54,7 @@ struct TimerWheel {
 
     /// Takes a connection out, before its slot is freed.
     @inline(__always)
-    mutating func disarm(_ slab: ConnectionSlab, _ slot: ConnectionSlot) {
+    package mutating func disarm(_ slab: ConnectionSlab, _ slot: ConnectionSlot) {
         if slot.pointee.flags.contains(.inWheel) { unlink(slab, slot) }
     }
 
@@ -71,7 +71,7 @@ struct TimerWheel {
     }
 
     /// The next connection whose deadline is over at `now`; -1: none. Each is reported once and then has none.
-    mutating func nextExpired(_ slab: ConnectionSlab, now: UInt32) -> Int32 {
+    package mutating func nextExpired(_ slab: ConnectionSlab, now: UInt32) -> Int32 {
         // After a long pause one turn covers every slot.
         if Int32(bitPattern: now &- cursor) >= Self.slots { cursor = now &- UInt32(Self.slots - 1) }
         while Int32(bitPattern: now &- cursor) >= 0 {
@@ -94,7 +94,7 @@ struct TimerWheel {
     }
 
     /// Ticks until one of the next `limit` has something to look at; `limit` if none has.
-    func ticksToNext(now: UInt32, limit: UInt32) -> UInt32 {
+    package func ticksToNext(now: UInt32, limit: UInt32) -> UInt32 {
         for distance in 0..<limit where heads[Int((now &+ distance) & UInt32(Self.slots - 1))] >= 0 { return distance }
         return limit
     }
