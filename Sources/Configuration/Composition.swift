@@ -10,9 +10,9 @@ struct Composition {
 
     /// Deeper than any key of ours.
     private static let depthMax = 16
-    /// Places where a text may use aliases before it is refused unread: Yams copies them out and hashes keys whole.
-    private static let aliasesMax = 8
+    /// Rereadings for keys that are given twice; fewer where the text is long, for Yams takes seconds for a MiB.
     private static let renamedMax = 16
+    private static let rereadBytesMax = Limit.fileBytes
 
     private init(source: SourceText, findings: Findings) {
         self.source = source
@@ -21,7 +21,7 @@ struct Composition {
 
     /// The document of a text; nil if there is none that can be read on, with the reason in `findings`.
     static func tree(of source: SourceText, findings: Findings) -> Tree? {
-        guard boundsAliases(in: source.text, findings: findings) else { return nil }
+        guard !Unfolding.isPossible(in: source.text, findings) else { return nil }
         var composition = Composition(source: source, findings: findings)
         return composition.compose()
     }
@@ -47,8 +47,11 @@ struct Composition {
                 return document.isUnreadable ? nil : document
             } catch let YamlError.duplicatedKeysInMapping(names, context) {
                 let place = Position(context.mark)
-                guard renamed.count < Self.renamedMax, let next = rename(keyAt: place, in: text) else {
-                    let name = names.first.map { quoted(restored($0)) } ?? "a key"
+                guard renamed.count < Self.renamedMax, (renamed.count + 2) * text.utf8.count <= Self.rereadBytesMax,
+                    let next = rename(keyAt: place, in: text)
+                else {
+                    let isWord = source.character(at: place).map { !"[{?".unicodeScalars.contains($0) } ?? false
+                    let name = isWord ? names.first.map(quoted) ?? "a key" : "a key"
                     findings.report("\(name) is given more than once", "keep one of them", at: place)
                     return nil
                 }
@@ -87,8 +90,8 @@ struct Composition {
     }
 
     /// A key as the file has it.
-    private func restored(_ key: String, at place: Position? = nil) -> String {
-        guard let place, let first = renamed[place] else { return key }
+    private func restored(_ key: String, at place: Position) -> String {
+        guard let first = renamed[place] else { return key }
         var view = String.UnicodeScalarView([first])
         view.append(contentsOf: key.unicodeScalars.dropFirst())
         return String(view)
@@ -116,9 +119,7 @@ struct Composition {
             return false
         }
         guard node.anchor == nil else {
-            findings.report(
-                "YAML anchors and aliases (& and *) aren't read", "write the value out wherever it is needed",
-                at: position)
+            findings.report(Unfolding.anchorsAndAliases.what, Unfolding.anchorsAndAliases.mend, at: position)
             return false
         }
         let tag = node.tag.description
@@ -151,34 +152,6 @@ struct Composition {
             entries.append(Tree.Entry(key: key, position: place, value: tree(of: valueNode, depth: depth + 1)))
         }
         return entries
-    }
-
-    /// Refuses texts that could unfold: a few aliases in each of many levels of keys are exponential work.
-    ///
-    /// It looks at single characters without knowing quotes and comments, so it errs on the side of refusing, but only
-    /// where many words begin with `*` and some with `&`. The precise refusal, with its place, is `accepts`.
-    private static func boundsAliases(in text: String, findings: Findings) -> Bool {
-        var anchors = 0
-        var aliases: [Position] = []
-        var walker = LineWalker()
-        var previous: Unicode.Scalar = "\n"
-        var before: Unicode.Scalar = "\n"
-        for scalar in text.unicodeScalars {
-            let mayBegin = LineWalker.isBreak(before) || " \t[]{},:?-!>".unicodeScalars.contains(before)
-            if mayBegin, !LineWalker.isBreak(scalar), scalar != " " {
-                if previous == "&" { anchors += 1 }
-                if previous == "*", aliases.count <= aliasesMax {
-                    aliases.append(Position(line: walker.position.line, column: walker.position.column - 1))
-                }
-            }
-            before = previous
-            previous = scalar
-            walker.pass(scalar)
-        }
-        guard anchors > 0, aliases.count > aliasesMax, let first = aliases.first else { return true }
-        findings.report(
-            "YAML anchors and aliases (& and *) aren't read", "write the value out wherever it is needed", at: first)
-        return false
     }
 }
 

@@ -130,7 +130,7 @@ extension Configuration {
     package struct Proxy: Equatable, Sendable {
         /// The user it runs as; nil: the daemon's choice.
         package let user: String?
-        /// Workers, 1 to 64; nil: one per core.
+        /// Workers, 1 to 64; nil: the most that a service asks for.
         package let threads: Int?
     }
 

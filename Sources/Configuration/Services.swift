@@ -36,7 +36,7 @@ extension Configuration {
         /// 1 to 1,000,000.
         package let maxConnections: Int
         package let timeouts: Timeouts
-        /// 1 to 64; nil: as `proxy.threads`.
+        /// Workers that it asks for, 1 to 64.
         package let threads: Int?
         /// Sorted by name; 1 to `Limit.servers`.
         package let servers: [Server]

@@ -87,6 +87,8 @@ struct SyntaxMistake {
             self.init(
                 what: "a second document begins here", mend: "keep one document in the file; remove this `---`",
                 position: place)
+        case let text where text.hasPrefix("Maximum nesting level"):
+            self.init(what: "this is nested too deeply", mend: "no key needs more than a few levels", position: place)
         case "block sequence entries are not allowed in this context":
             self.init(what: "a '-' isn't expected here", mend: "begin the list on a line of its own", position: place)
         default:
