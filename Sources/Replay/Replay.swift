@@ -14,8 +14,10 @@ package enum Replay {
     ) throws(SystemError) -> ReplayReport {
         let begun = now()
         var segments: [(report: SegmentReport, finalState: [UInt8]?)] = []
+        // A directory and a segment in it may both be named.
+        var seen: Set<String> = []
         for path in paths {
-            for file in try SegmentDirectory.files(of: path) {
+            for file in try SegmentDirectory.files(of: path) where seen.insert(file).inserted {
                 var (report, finalState) = SegmentExaminer.examine(file, derives: derives)
                 // Only a rotation promises that the next segment goes on from this state.
                 if report.closing != .rotated { finalState = nil }

@@ -97,9 +97,7 @@ package struct Gatekeeper {
             return .failure(Refused(reason: .seal))
         }
         guard let content = try? Datagram.Content(parsing: plain) else { return .failure(Refused(reason: .malformed)) }
-        guard Int(content.sender.rawValue) < origins.count, content.sender != this else {
-            return .failure(Refused(reason: .unknownSender))
-        }
+        guard Int(content.sender.rawValue) < origins.count else { return .failure(Refused(reason: .unknownSender)) }
         return .success(content)
     }
 
@@ -107,6 +105,8 @@ package struct Gatekeeper {
         let node = frame.packet.sender.node
         guard Int(node.rawValue) < origins.count else { return refuse(.unknownSender) }
         guard node != this else { return meetOwn(frame, at: now) }
+        // Sent in our name: only what it says in our name is of interest.
+        guard sender != this else { return refuse(.own) }
         let isDirect = sender == node
         switch origins[Int(node.rawValue)].standing(of: frame, isDirect: isDirect) {
         case .staleIncarnation: return refuse(.staleIncarnation)

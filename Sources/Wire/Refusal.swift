@@ -9,9 +9,9 @@ package enum Refusal: Int, Hashable, CaseIterable, Sendable {
     case seal
     /// Sealed properly, and still no datagram or frame: a defect, or a holder of the secret who tries things.
     case malformed
-    /// The sender or the origin is no node of this cluster, or claims to be this node.
+    /// The sender or the origin is no node of this cluster.
     case unknownSender
-    /// Our own frame came back.
+    /// Our own frame came back, or a datagram claims to be ours.
     case own
     /// Of a life that its node has left behind.
     case staleIncarnation

@@ -150,7 +150,7 @@ import Testing
         let entries = try records(scratch.segmentPath(1))
         let last = try #require(entries.last).index
         var dice = Dice(state: 0x5EED)
-        for _ in 0..<2_000 {
+        for _ in 0..<300 {
             var bytes = good
             let entry = entries[Int.random(in: 0..<entries.count, using: &dice)]
             let start = Int(entry.offset)

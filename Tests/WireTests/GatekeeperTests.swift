@@ -62,7 +62,7 @@ import Wire
             cluster.sealer(1).datagram([cluster.frame(1, 1)], claiming: NodeIndex(9), nonce: nonce), .unknownSender,
             "a node that is none")
         refused(
-            cluster.sealer(1).datagram([cluster.frame(1, 1)], claiming: NodeIndex(0), nonce: nonce), .unknownSender,
+            cluster.sealer(1).datagram([cluster.frame(1, 1)], claiming: NodeIndex(0), nonce: nonce), .own,
             "claims to be the receiver")
         #expect(keeper.receive(good, at: .zero).count == 1)
     }
@@ -190,6 +190,13 @@ import Wire
             .sign(cluster.frame(0, 1, incarnation: 6).packet, journal: nil)
         #expect(relayed(forged).isEmpty)
         #expect(keeper.refusals[.signature] == 1)
+        // The copy itself may be sending, or somebody who repeats what we sent.
+        let copy = cluster.frame(0, 9, incarnation: 5)
+        #expect(
+            keeper.receive(cluster.sealer(0).datagrams([copy])[0], at: .zero)
+                == [.ownSignatureFromElsewhere(copy.bytes)])
+        #expect(keeper.receive(cluster.sealer(0).datagrams([sent])[0], at: .zero).isEmpty)
+        #expect(keeper.refusals[.own] == 3)
     }
 
     /// A holder of the secret without a node's key can't buy more than the budget's signature checks.
