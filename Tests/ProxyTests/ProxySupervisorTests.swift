@@ -1,0 +1,155 @@
+import Glibc
+import Proxy
+import Synchronization
+import Testing
+
+/// The real process, when ELECTD_BINARY names an executable whose verb `proxy` runs it.
+@Suite(.serialized)
+struct ProxySupervisorTests {
+    /// The conditions a supervisor went through.
+    final class Diary: Sendable {
+        private let conditions = Mutex<[ProxyCondition]>([])
+
+        func note(_ condition: ProxyCondition) { conditions.withLock { $0.append(condition) } }
+
+        /// Waits until `isIt` holds for a condition from entry `start` on; its place, or nil after 30 s.
+        func await(from start: Int, _ isIt: (ProxyCondition) -> Bool) -> Int? {
+            for _ in 0..<3_000 {
+                let all = conditions.withLock { $0 }
+                if start < all.count, let place = all[start...].firstIndex(where: isIt) { return place }
+                usleep(10_000)
+            }
+            return nil
+        }
+    }
+
+    static var executable: String? { getenv("ELECTD_BINARY").map { String(cString: $0) } }
+
+    private struct Rig {
+        let supervisor: ProxySupervisor
+        let diary = Diary()
+        let backend: Backend
+        let port: UInt16
+
+        init(_ executable: String, threads: Int = 1) throws {
+            let nobody: UInt32 = geteuid() == 0 ? 65_534 : geteuid()
+            let diary = diary
+            supervisor = try ProxySupervisor(
+                executable: executable, arguments: ["proxy"], uid: nobody, gid: nobody, onChange: { diary.note($0) })
+            backend = try Backend.named("a")
+            let (fd, port) = try bindLoopback(listening: false)
+            close(fd)
+            self.port = port
+            try supervisor.apply(plan(threads: threads))
+        }
+
+        func plan(threads: Int = 1) throws -> ServicePlan {
+            var service = try service([backend.port], cookie: true)
+            service.listeners = [try ServicePlanTests.endpoint("127.0.0.1:\(port)")]
+            return ServicePlan(threads: threads, services: [service])
+        }
+
+        func pid() throws -> pid_t { try #require(supervisor.snapshot().pid) }
+
+        func get() throws -> Int? { try Wire(to: port).get("/")?.status }
+
+        func end() {
+            supervisor.stop()
+            backend.stop()
+        }
+    }
+
+    private func rig(threads: Int = 1) throws -> Rig? {
+        guard let executable = Self.executable else {
+            print("*** SKIPPED: no ELECTD_BINARY, so the real proxy process isn't tested here ***")
+            return nil
+        }
+        return try Rig(executable, threads: threads)
+    }
+
+    private func status(_ pid: pid_t) throws -> String {
+        let file = try #require(fopen("/proc/\(pid)/status", "r"))
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 8_192)
+        let count = fread(&bytes, 1, bytes.count, file)
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
+
+    @Test("it serves without privileges, counts, and obeys", arguments: [1, 2])
+    func serves(_ threads: Int) throws {
+        guard let rig = try rig(threads: threads) else { return }
+        _ = try #require(rig.diary.await(from: 0) { $0 == .running })
+        for _ in 0..<20 { #expect(try rig.get() == 200) }
+        let facts = try status(rig.pid())
+        #expect(facts.contains("NoNewPrivs:\t1"))
+        if geteuid() == 0 {
+            #expect(
+                facts.contains("Uid:\t65534\t65534\t65534\t65534") && facts.contains("Gid:\t65534\t65534\t65534\t65534")
+            )
+            #expect(facts.contains("CapPrm:\t0000000000000000") && facts.contains("CapBnd:\t0000000000000000"))
+            #expect(facts.contains("Groups:\t \n"))
+        }
+        usleep(400_000)
+        let snapshot = rig.supervisor.snapshot()
+        #expect(snapshot.services[0].counters.hrsp2xx == 20 && snapshot.services[0].servers[0].counters.hrsp2xx == 20)
+        #expect(snapshot.services[0].servers[0].status == "UP")
+        rig.supervisor.set(server: "s0", of: "web", to: ServicePlan.Duty.maintenance)
+        usleep(300_000)
+        #expect(try rig.get() == 503)
+        // A new plan keeps what the operator said.
+        var plan = try rig.plan(threads: threads)
+        plan.services[0].maxConnections = 17
+        try rig.supervisor.apply(plan)
+        usleep(300_000)
+        #expect(try rig.get() == 503)
+        rig.supervisor.set(server: "s0", of: "web", to: ServicePlan.Duty.ready)
+        usleep(300_000)
+        #expect(try rig.get() == 200)
+        rig.end()
+    }
+
+    @Test("a taken port is refused with the mend, and the old plan goes on")
+    func takenPort() throws {
+        guard let rig = try rig() else { return }
+        _ = try #require(rig.diary.await(from: 0) { $0 == .running })
+        var plan = try rig.plan()
+        plan.services[0].listeners.append(try ServicePlanTests.endpoint("127.0.0.1:\(rig.backend.port)"))
+        #expect { try rig.supervisor.apply(plan) } throws: { "\($0)".contains("another program") }
+        #expect(try rig.get() == 200)
+        rig.end()
+    }
+
+    @Test("stopped: wedged is told within 1 s, and taken back; stopped for long: replaced")
+    func wedged() throws {
+        guard let rig = try rig() else { return }
+        let up = try #require(rig.diary.await(from: 0) { $0 == .running })
+        let pid = try rig.pid()
+        kill(pid, SIGSTOP)
+        let isWedged = { (condition: ProxyCondition) in if case .wedged = condition { true } else { false } }
+        let first = try #require(rig.diary.await(from: up + 1, isWedged))
+        kill(pid, SIGCONT)
+        let back = try #require(rig.diary.await(from: first + 1) { $0 == .running })
+        #expect(try rig.get() == 200)
+        kill(pid, SIGSTOP)
+        let second = try #require(rig.diary.await(from: back + 1, isWedged))
+        _ = try #require(rig.diary.await(from: second + 1) { $0 == .running })
+        #expect(try rig.pid() != pid)
+        #expect(try rig.get() == 200)
+        #expect(rig.supervisor.snapshot().restarts == 1)
+        rig.end()
+    }
+
+    @Test("killed: told at once, started again, and who connected meanwhile is served")
+    func killed() throws {
+        guard let rig = try rig() else { return }
+        var place = try #require(rig.diary.await(from: 0) { $0 == .running })
+        for _ in 0..<3 {
+            kill(try rig.pid(), SIGKILL)
+            let down = try #require(rig.diary.await(from: place + 1) { if case .down = $0 { true } else { false } })
+            #expect(try rig.get() == 200)
+            place = try #require(rig.diary.await(from: down + 1) { $0 == .running })
+        }
+        rig.end()
+        #expect(rig.supervisor.condition == .stopped)
+    }
+}
