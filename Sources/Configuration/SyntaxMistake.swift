@@ -75,6 +75,15 @@ struct SyntaxMistake {
             self.init(
                 what: "this line belongs to no list", mend: "align it with the '-' of the entries above",
                 position: place)
+        case "did not find expected <document start>":
+            self.init(
+                what: "the file's keys have ended before this",
+                mend: "align it with the first key of the file, or remove it",
+                position: place)
+        case "did not find expected node content":
+            self.init(
+                what: "a value is expected here", mend: "write one, or remove the comma or bracket before it",
+                position: place)
         case "found unknown escape character":
             self.init(
                 what: "a backslash stands before a character that needs none",

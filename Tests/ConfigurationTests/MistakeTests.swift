@@ -229,6 +229,10 @@ struct Mistake: CustomTestStringConvertible, Sendable {
     ]
 
     static let syntax: [Mistake] = [
+        .init(
+            "cluster: landlord\nsecret_file", "  cluster: landlord\n‸secret_file", "the file's keys have ended",
+            "align it"),
+        .init("checks: [web]", "checks: [web, ‸, web]", "a value is expected here", "remove the comma"),
         .init("    mode: http\n", "‸\tmode: http\n", "a tab indents this line", "indent with spaces"),
         .init("realm: electd statistics", "realm: ‸@home", "can't begin with \"@\"", "double quotes"),
         .init("realm: electd statistics", "realm: a‸: b", "a ':' isn't expected here", "quote the value"),
