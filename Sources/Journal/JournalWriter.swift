@@ -166,8 +166,14 @@ package final class JournalWriter {
 
     /// Makes everything that was appended durable.
     ///
-    /// - Throws: `.noSpace`: nothing is lost, try again later. `.failed`: fatal for holding.
+    /// - Throws: `.noSpace`: nothing is lost, try again later. `.backlogFull`: records are missing until `rotate`, so
+    ///   whoever waits for one of them must go on waiting. `.failed`: fatal for holding.
     package func commit() throws(JournalError) {
+        try flush()
+        guard !hasGap else { throw .backlogFull }
+    }
+
+    private func flush() throws(JournalError) {
         guard !isStopped else { throw .stopped }
         guard !pending.isEmpty else { return }
         do throws(SystemError) {
@@ -221,7 +227,7 @@ package final class JournalWriter {
             try append(.closing(Closing(instant: instant, reason: reason)))
             try checkpoint(at: instant)
         }
-        try commit()
+        try flush()
     }
 }
 

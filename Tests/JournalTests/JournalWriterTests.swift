@@ -123,7 +123,10 @@ import Testing
         }
         #expect(taken * 200 < JournalWriter.backlogLimit * 2)
         #expect(writer.isRotationDue)
+        // Nobody is told that the refused record is on disk.
+        #expect(throws: JournalError.backlogFull) { try writer.commit() }
         try writer.rotate(genesis: [9], at: milliseconds(1))
+        try writer.commit()
         try writer.append(.timer, effects: digest, at: milliseconds(2))
         try writer.close(at: milliseconds(3))
         #expect(try records(scratch.segmentPath(1)).count == taken + 2)
