@@ -153,7 +153,8 @@ extension Elector {
         guard beat.holding else { return }
         if rules.groups[place].mode == .pair {
             groups[place].claimedAt = now
-        } else if let certificate = groups[place].certificate, certificate.holder == life, certificate.term == beat.term {
+        } else if let certificate = groups[place].certificate, certificate.holder == life, certificate.term == beat.term
+        {
             groups[place].claimedAt = now
         }
     }

@@ -20,7 +20,7 @@ extension World {
         case .start(let node): start(Int(node.rawValue))
         case .pause(let node, let span): pause(Int(node.rawValue), for: span)
         case .stall(let node, let span): machines[Int(node.rawValue)].stall = span
-        case .disk(let node, let latency): machines[Int(node.rawValue)].disk.latency = latency.nanoseconds
+        case .disk(let node, let latency): setDiskLatency(Int(node.rawValue), latency)
         case .failDisk(let node): machines[Int(node.rawValue)].disk.hasFailed = true
         case .wipe(let node): wipe(Int(node.rawValue))
         case .clockRate(let node, let ppm): setRate(Int(node.rawValue), ppm)
@@ -115,7 +115,9 @@ extension World {
         if options.canary == .ballotsForgotten, memory != nil { memory?.groups = [] }
         let started = Event.started(Start(incarnation: Incarnation(UInt64(life)), memory: memory))
         enter(started, to: place, at: now, life: life)
-        for group in rules.groups { enter(.link(group.id, up: machines[place].linkIsUp), to: place, at: now, life: life) }
+        for group in rules.groups {
+            enter(.link(group.id, up: machines[place].linkIsUp), to: place, at: now, life: life)
+        }
         enter(.dataPlane(up: machines[place].dataPlaneIsUp), to: place, at: now, life: life)
         if memory?.maintenance ?? false != machines[place].isInMaintenance {
             enter(.maintenance(machines[place].isInMaintenance), to: place, at: now, life: life)

@@ -79,7 +79,8 @@ struct Checkers {
         let ballot = machine.disk.durable?.groups.first { $0.group == grant.group }?.ballot
         let isDurable = ballot.map { $0.term == grant.term && $0.candidate == grant.candidate } ?? false
         if !isDurable {
-            violate(.durableFirst, at: now, "\(name(machine)) votes in term \(grant.term.rawValue) before its disk knows")
+            violate(
+                .durableFirst, at: now, "\(name(machine)) votes in term \(grant.term.rawValue) before its disk knows")
         }
         if grant.term < newestVote[node][place] {
             violate(.votesGoForward, at: now, "\(name(machine)) votes in old term \(grant.term.rawValue)")
@@ -127,7 +128,8 @@ struct Checkers {
             let term = other.gates[place].term.rawValue
             violate(
                 .oneHolder, at: now,
-                "\(name(machine)) opens in term \(machine.gates[place].term.rawValue), \(name(other)) is open in \(term)")
+                "\(name(machine)) opens in term \(machine.gates[place].term.rawValue), \(name(other)) is open in \(term)"
+            )
         }
         if machine.disk.durableCertificates[place] < machine.gates[place].term {
             violate(.certificateIsDurable, at: now, "\(name(machine)) opens before its certificate is on disk")

@@ -56,7 +56,9 @@ extension Checkers {
             lastDisturbance = now
         }
         for place in rules.groups.indices {
-            for machine in machines where rules.groups[place].mode == .majority { checkLease(place, of: machine, at: now) }
+            for machine in machines where rules.groups[place].mode == .majority {
+                checkLease(place, of: machine, at: now)
+            }
             let holders = machines.filter { $0.gates[place].isOpen(at: now) }
             if !holders.isEmpty || candidates(place, machines, links, at: now).isEmpty {
                 servedAt[place] = now

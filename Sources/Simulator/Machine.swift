@@ -83,6 +83,8 @@ struct Disk {
     var durable: Memory?
     var durableCertificates: [Term]
     var queue: [Write] = []
+    /// True time at which the first write in the queue is done.
+    var dueAt: UInt64 = 0
     /// Nanoseconds of true time for one write.
     var latency: UInt64
     var hasFailed = false

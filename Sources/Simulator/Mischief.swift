@@ -20,7 +20,8 @@ struct Mischief {
         let profiles: [(UInt64, UInt64)] = [(100, 500), (100, 300), (100, 500), (20, 100), (10, 50), (250, 1_000)]
         let (heartbeat, promise) = profiles[randomness.index(of: profiles.count)]
         timing = Timing(
-            heartbeat: .milliseconds(heartbeat), promise: .milliseconds(promise), driftPPM: 1_000, lag: .milliseconds(6))
+            heartbeat: .milliseconds(heartbeat), promise: .milliseconds(promise), driftPPM: 1_000, lag: .milliseconds(6)
+        )
         let delays: [UInt64] = [200_000, 2_000_000, heartbeat * 1_000_000 / 5]
         let slowest = delays[randomness.index(of: 3)]
         fairWeather = Weather(delayFrom: Span(nanoseconds: 50_000), delayTo: Span(nanoseconds: slowest))
@@ -87,7 +88,9 @@ struct Mischief {
         return plan
     }
 
-    private mutating func node(_ rules: Rules) -> NodeIndex { NodeIndex(UInt8(randomness.index(of: rules.nodes.count))) }
+    private mutating func node(_ rules: Rules) -> NodeIndex {
+        NodeIndex(UInt8(randomness.index(of: rules.nodes.count)))
+    }
 
     /// From a millisecond to ten D, short ones as likely as long ones.
     private mutating func span() -> UInt64 {
@@ -162,8 +165,12 @@ struct Mischief {
         let mute = !deaf && randomness.happens(300)
         var actions: [PlannedAction] = []
         for other in rules.indices where other != node {
-            if !mute { actions.append(PlannedAction(at: Span(nanoseconds: at), action: .cutOneWay(from: other, to: node))) }
-            if !deaf { actions.append(PlannedAction(at: Span(nanoseconds: at), action: .cutOneWay(from: node, to: other))) }
+            if !mute {
+                actions.append(PlannedAction(at: Span(nanoseconds: at), action: .cutOneWay(from: other, to: node)))
+            }
+            if !deaf {
+                actions.append(PlannedAction(at: Span(nanoseconds: at), action: .cutOneWay(from: node, to: other)))
+            }
             actions.append(PlannedAction(at: Span(nanoseconds: until), action: .mend(node, other)))
         }
         return actions

@@ -49,7 +49,8 @@ extension Action {
         case .link(let node, let up): "interface \(name(node)) \(up ? "up" : "down")"
         case .dataPlane(let node, let up): "proxy \(name(node)) \(up ? "up" : "down")"
         case .maintenance(let node, let on): "maintenance \(name(node)) \(on ? "on" : "off")"
-        case .transfer(let group, let node, let to): "transfer \(rules.groups[group].name) to \(name(to)) asked of \(name(node))"
+        case .transfer(let group, let node, let to):
+            "transfer \(rules.groups[group].name) to \(name(to)) asked of \(name(node))"
         case .leave(let node): "leave \(name(node))"
         case .clockRate(let node, let ppm): "clock \(name(node)) \(ppm)ppm"
         case .misconfigure(let node, let on): "configuration \(name(node)) \(on ? "differs" : "agrees")"

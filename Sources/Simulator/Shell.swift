@@ -20,7 +20,8 @@ extension World {
             case .changed(let change): changed(change, on: place)
             case .accuse(let node, _, let term, _):
                 checkers.violate(.noDoubleVote, at: now, "\(rules.name(of: node)) is accused in term \(term.rawValue)")
-            case .left: machines[place].hasLeft = true
+            case .left:
+                machines[place].hasLeft = true
                 machines[place].changedAt = now
                 narrate(place, "has left")
             }
@@ -38,19 +39,28 @@ extension World {
         let write = Disk.Write(ticket: ticket, life: life, memory: memory, certificates: certificates)
         let jitter = options.isPlain ? 0 : randomness.below(machines[place].disk.latency / 2 + 1)
         machines[place].disk.queue.append(write)
-        if machines[place].disk.queue.count == 1 {
-            agenda.enter(.written, at: now + machines[place].disk.latency + jitter, node: UInt8(place), life: life)
-        }
+        if machines[place].disk.queue.count == 1 { expectWrite(place, after: machines[place].disk.latency + jitter) }
         if options.canary == .persistedTooEarly { enter(.persisted(ticket), to: place, at: now + 1_000, life: life) }
     }
 
+    private mutating func expectWrite(_ place: Int, after latency: UInt64) {
+        guard let write = machines[place].disk.queue.first else { return }
+        machines[place].disk.dueAt = now + latency
+        agenda.enter(.written, at: now + latency, node: UInt8(place), life: write.life)
+    }
+
+    /// A write that is under way takes as long as the disk takes now.
+    mutating func setDiskLatency(_ place: Int, _ latency: Span) {
+        machines[place].disk.latency = latency.nanoseconds
+        if now + latency.nanoseconds < machines[place].disk.dueAt { expectWrite(place, after: latency.nanoseconds) }
+    }
+
     mutating func written(_ place: Int, life: UInt32) {
-        guard let write = machines[place].disk.queue.first, write.life == life else { return }
-        machines[place].disk.queue.removeFirst()
-        if !machines[place].disk.queue.isEmpty {
-            agenda.enter(
-                .written, at: now + machines[place].disk.latency, node: UInt8(place), life: life)
+        guard let write = machines[place].disk.queue.first, write.life == life, now >= machines[place].disk.dueAt else {
+            return
         }
+        machines[place].disk.queue.removeFirst()
+        if !machines[place].disk.queue.isEmpty { expectWrite(place, after: machines[place].disk.latency) }
         if machines[place].disk.hasFailed {
             enter(.storageFailed, to: place, at: now, life: life)
             return
@@ -67,8 +77,14 @@ extension World {
             packet.encode(to: &writer)
             proof = writer.bytes
             checkers.granted(grant, by: machines[place], at: now)
+            if options.narrates {
+                let candidate = rules.name(of: grant.candidate.node)
+                narrateOnce(place, "votes for \(candidate)\(groupName(of: grant.group)) in term \(grant.term.rawValue)")
+            }
         case .heartbeat(let heartbeat): checkers.told(heartbeat, by: machines[place], at: now)
         case .certificate(let certificate): checkers.certified(certificate, at: now)
+        case .voteRequest(let request) where options.narrates && !request.trial:
+            narrateOnce(place, "asks for votes\(groupName(of: request.group)) in term \(request.term.rawValue)")
         default: break
         }
         switch destination {
@@ -136,6 +152,7 @@ extension World {
         let lag = randomness.below(options.gateLag.nanoseconds + 1)
         let clock = machines[machine].clock
         machines[machine].gates[place].arm(until: deadline, lag: lag, clock: clock)
+        checkers.checkLease(place, of: machines[machine], at: now)
     }
 
     private mutating func withdraw(_ group: GroupID, _ ticket: Ticket, on machine: Int, life: UInt32) {
@@ -145,6 +162,7 @@ extension World {
         var confirmed = closing + (options.isPlain ? 0 : randomness.below(latency + 1))
         machines[machine].gates[place].close(at: now + closing)
         machines[machine].gates[place].hasAddresses = false
+        if options.narrates { narrate(machine, "closes the gate\(groupName(place))") }
         if options.canary == .withdrawnTooEarly {
             confirmed = 0
         }

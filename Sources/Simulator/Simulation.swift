@@ -70,6 +70,12 @@ package struct SimulationReport: Sendable {
 }
 
 extension World {
+    private var toldInOrder: [String] {
+        narration.enumerated()
+            .sorted { $0.element.at != $1.element.at ? $0.element.at < $1.element.at : $0.offset < $1.offset }
+            .map(\.element.line)
+    }
+
     mutating func report(seed: UInt64) -> SimulationReport {
         for place in machines.indices { finish(place) }
         checkers.checkEnd(machines, links, at: now)
@@ -77,6 +83,6 @@ extension World {
             seed: seed, violations: checkers.violations,
             faults: checkers.actions.keys.sorted().map { ($0, checkers.actions[$0, default: 0]) },
             simulated: Span(nanoseconds: now), steps: steps, packets: packets, acquisitions: checkers.acquisitions,
-            replayed: checkers.replayed, fingerprint: fingerprint.value, narration: narration)
+            replayed: checkers.replayed, fingerprint: fingerprint.value, narration: toldInOrder)
     }
 }

@@ -18,7 +18,11 @@ struct World {
     private var events: [Event] = []
     private var freeSlots: [UInt32] = []
     /// What people read: only filled when asked for.
-    var narration: [String] = []
+    var narration: [(at: UInt64, line: String)] = []
+    /// By node: what was said of it last, so that repetitions aren't.
+    private var lastSaid: [String]
+    /// By node and group: whether the gate was open at the last look.
+    private var wasOpen: [[Bool]]
 
     init(rules: Rules, plan: [PlannedAction], options: Simulation.Options, seed: UInt64) {
         self.rules = rules
@@ -27,6 +31,8 @@ struct World {
         randomness = Randomness(seed: seed)
         links = Links(nodes: rules.nodes.count, weather: options.weather)
         checkers = Checkers(rules: rules)
+        lastSaid = Array(repeating: "", count: rules.nodes.count)
+        wasOpen = Array(repeating: Array(repeating: false, count: rules.groups.count), count: rules.nodes.count)
         machines = []
         for node in rules.indices {
             let drift = Int64(options.driftPPM)
@@ -63,7 +69,9 @@ struct World {
             freeSlots.append(entry.slot)
             if entry.life == 0 || machines[place].process?.life == entry.life { happen(event, to: place) }
         case .timer:
-            guard machines[place].process?.life == entry.life, machines[place].process?.timerAt == entry.at else { return }
+            guard machines[place].process?.life == entry.life, machines[place].process?.timerAt == entry.at else {
+                return
+            }
             machines[place].process?.timerAt = .max
             happen(.timer, to: place)
         case .written: written(place, life: entry.life)
@@ -71,6 +79,7 @@ struct World {
         case .action: act(plan[Int(entry.slot)].action)
         case .look:
             checkers.look(machines, links, at: now)
+            if options.narrates { narrateLapses() }
             agenda.enter(.look, at: now + Checkers.lookInterval(rules))
         }
     }
@@ -178,7 +187,27 @@ struct World {
     mutating func narrate(_ place: Int?, _ text: String) {
         guard options.narrates else { return }
         let name = place.map { rules.nodes[$0].name } ?? ""
-        narration.append(Narration.line(at: now, who: name, text))
+        if let place { lastSaid[place] = text }
+        narration.append((now, Narration.line(at: now, who: name, text)))
+    }
+
+    mutating func narrateOnce(_ place: Int, _ text: String) {
+        if lastSaid[place] != text { narrate(place, text) }
+    }
+
+    /// A gate that nobody closed: the kernel did, at the end of the lease.
+    private mutating func narrateLapses() {
+        for place in machines.indices {
+            for group in rules.groups.indices {
+                let gate = machines[place].gates[group]
+                let isOpen = gate.isOpen(at: now)
+                if wasOpen[place][group], !isOpen, !gate.isClosing {
+                    let line = Narration.line(at: gate.closesAt, who: rules.nodes[place].name, "its gate lapses")
+                    narration.append((gate.closesAt, line))
+                }
+                wasOpen[place][group] = isOpen
+            }
+        }
     }
 }
 

@@ -1,0 +1,48 @@
+import Simulator
+import Testing
+
+/// Whole clusters from seeds, checked in true time.
+struct CampaignTests {
+    private func run(_ seeds: ClosedRange<UInt64>, minutes: UInt64) {
+        SimulateCommand.run(seeds: seeds, minutes: minutes) { report in
+            #expect(report.violations.isEmpty, "seed \(report.seed): \(report.violations.prefix(3))")
+        }
+    }
+
+    @Test(arguments: 0..<15)
+    func noSeedBreaksAnInvariant(_ tenth: UInt64) { run(1_000 + tenth * 10...1_009 + tenth * 10, minutes: 1) }
+
+    @Test func longRuns() { run(2_000...2_003, minutes: 5) }
+
+    /// Seeds that once failed, with what they found.
+    @Test(
+        arguments: [
+            3,  // two candidates outbade each other while their ballots were being written (L4)
+            139, 180, 188, 200,
+        ] as [UInt64])
+    func oldFailuresStayMended(_ seed: UInt64) { run(seed...seed, minutes: 1) }
+
+    @Test func aSeedDecidesEverything() {
+        let options = Simulation.Options(minutes: 1)
+        let one = Simulation(seed: 77, options: options).run()
+        let other = Simulation(seed: 77, options: options).run()
+        #expect(one.fingerprint == other.fingerprint)
+        #expect(one.steps == other.steps)
+        #expect(Simulation(seed: 78, options: options).run().fingerprint != one.fingerprint)
+    }
+
+    @Test func everyKindOfFaultIsInjectedAndLivesAreReplayed() {
+        var kinds: [String] = []
+        var replayed: UInt64 = 0
+        SimulateCommand.run(seeds: 1...6, minutes: 1) { report in
+            kinds += report.faults.map(\.kind)
+            replayed += report.replayed
+        }
+        for kind in [
+            "cut", "one-way cut", "weather", "crash", "pause", "stall", "slow disk", "failed disk", "transfer",
+        ] {
+            #expect(kinds.contains(kind))
+        }
+        #expect(replayed > 1_000)
+    }
+}
