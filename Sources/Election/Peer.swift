@@ -95,7 +95,9 @@ extension Elector {
     /// Eligible candidates that are connected to a quorum and rank above `candidate`, best first.
     func betterCandidates(than candidate: Standing, in group: Group, at now: Instant) -> [Standing] {
         var better: [Standing] = []
-        for node in rules.indices where node != candidate.node {
+        // Who has just given the group up without naming itself isn't waited for: it may still seem connected.
+        let retired = group.released == nil ? nil : group.certificate?.holder.node
+        for node in rules.indices where node != candidate.node && node != retired {
             guard let standing = standing(of: node, in: group, at: now), standing.isEligible,
                 standing.outranks(candidate), isConnectedToQuorum(node, at: now)
             else { continue }

@@ -179,7 +179,9 @@ extension Rules: Transcribable {
             try reader.text(atMost: Bound.name)
         }
         groups = try reader.list(atMost: Bound.groups)
-        guard Int(this.rawValue) < nodes.count else { throw .outOfRange }
+        guard Int(this.rawValue) < nodes.count, groups.allSatisfy({ $0.priorities.count <= nodes.count }) else {
+            throw .outOfRange
+        }
         for group in groups {
             guard group.priorities.count <= nodes.count else { throw .outOfRange }
             guard group.checks.allSatisfy({ Int($0.check) < checks.count }) else { throw .outOfRange }

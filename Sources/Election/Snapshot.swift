@@ -57,7 +57,7 @@ extension Elector: Transcribable {
         rounds = try reader.list(atMost: Bound.rounds)
         guard peers.count == rules.nodes.count, checks.count == rules.checks.count,
             groups.map(\.id) == rules.groups.map(\.id),
-            groups.allSatisfy({ $0.holding.map { $0.acknowledged.count == rules.nodes.count } ?? true })
+            groups.allSatisfy({ $0.refersOnlyToNodes(below: rules.nodes.count) })
         else { throw .outOfRange }
     }
 }
@@ -139,6 +139,18 @@ extension Group: Transcribable {
             guard let role = Change.Role(rawValue: try reader.byte()) else { throw .outOfRange }
             return role
         }
+    }
+}
+
+extension Group {
+    /// What indexes the list of nodes: a snapshot may come from a hostile journal.
+    fileprivate func refersOnlyToNodes(below count: Int) -> Bool {
+        if let certificate, Int(certificate.holder.node.rawValue) >= count { return false }
+        if let holding, holding.acknowledged.count != count { return false }
+        if case .candidate(let candidacy) = role {
+            return candidacy.votes.allSatisfy { Int($0.voter.rawValue) < count }
+        }
+        return true
     }
 }
 

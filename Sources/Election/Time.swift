@@ -4,7 +4,7 @@ package struct Span: Hashable, Comparable, Sendable {
 
     package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
-    package static func milliseconds(_ count: UInt64) -> Span { Span(nanoseconds: count * 1_000_000) }
+    package static func milliseconds(_ count: UInt64) -> Span { Span(nanoseconds: 1_000_000) * count }
 
     package static let zero = Span(nanoseconds: 0)
 

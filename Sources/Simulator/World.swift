@@ -19,8 +19,8 @@ struct World {
     private var freeSlots: [UInt32] = []
     /// What people read: only filled when asked for.
     var narration: [(at: UInt64, line: String)] = []
-    /// By node: what was said of it last, so that repetitions aren't.
-    private var lastSaid: [String]
+    /// By node: what was said of it lately, so that repetitions aren't.
+    private var lastSaid: [[String]]
     /// By node and group: whether the gate was open at the last look.
     private var wasOpen: [[Bool]]
 
@@ -31,7 +31,7 @@ struct World {
         randomness = Randomness(seed: seed)
         links = Links(nodes: rules.nodes.count, weather: options.weather)
         checkers = Checkers(rules: rules)
-        lastSaid = Array(repeating: "", count: rules.nodes.count)
+        lastSaid = Array(repeating: [], count: rules.nodes.count)
         wasOpen = Array(repeating: Array(repeating: false, count: rules.groups.count), count: rules.nodes.count)
         machines = []
         for node in rules.indices {
@@ -187,12 +187,13 @@ struct World {
     mutating func narrate(_ place: Int?, _ text: String) {
         guard options.narrates else { return }
         let name = place.map { rules.nodes[$0].name } ?? ""
-        if let place { lastSaid[place] = text }
         narration.append((now, Narration.line(at: now, who: name, text)))
     }
 
     mutating func narrateOnce(_ place: Int, _ text: String) {
-        if lastSaid[place] != text { narrate(place, text) }
+        if lastSaid[place].contains(text) { return }
+        lastSaid[place] = lastSaid[place].suffix(7) + [text]
+        narrate(place, text)
     }
 
     /// A gate that nobody closed: the kernel did, at the end of the lease.
