@@ -53,11 +53,14 @@ let package = Package(
                 "CLinux", "Control", "Proxy", "Health", "VirtualIP", "Journal", "Wire", "Configuration", "Election", "Sodium",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ]),
         .executableTarget(
             name: "electd",
             dependencies: [
-                "Daemon", "Replay", "Simulator", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Daemon", "Replay", "Simulator", "Control", "Configuration", "Journal", "Proxy", "Sodium",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         tests("ElectionTests", ["Election"]),

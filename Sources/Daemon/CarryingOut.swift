@@ -1,0 +1,127 @@
+import Election
+import Glibc
+import Logging
+import VirtualIP
+import Wire
+
+extension ElectionLoop {
+    /// In the order of the list: it is the order of durability and of safety.
+    func carryOut(_ effects: [Effect]) {
+        var refused: GroupID?
+        for effect in effects {
+            switch effect {
+            case .persist(let ticket):
+                if !store.take(.persist(ticket, memory: encodedMemory())) {
+                    failStorage("the disk took nothing for minutes")
+                }
+            case .send(let packet, let destination): send(packet, to: destination)
+            case .relay(let origin, let peer): relay(origin, to: peer)
+            case .openGate(let group, let until):
+                if !openGate(group, until: until) { refused = group }
+            case .takeAddresses(let group, let until):
+                if group != refused { takeAddresses(group, until: until) }
+            case .renewGate(let group, let until): renewGate(group, until: until)
+            case .withdraw(let group, let ticket): withdraw(group, ticket)
+            case .announce(let group):
+                if let name = placed[group] { interfaces?.announce(name, at: BootClock.now()) }
+            case .changed(let change): tell(change)
+            case .accuse(let node, let group, let term, _):
+                let text =
+                    "\(elector.rules.name(of: node)) voted twice in term \(term.rawValue) of \(name(of: group)): "
+                    + "the proof is in the journal"
+                log.critical("\(text)")
+                problems[text] = BootInstant.now()
+            case .left: reports.left(fatalCause)
+            }
+        }
+    }
+
+    /// The node's word as the disk has to have it: incarnation, then the election's memory.
+    private func encodedMemory() -> [UInt8] {
+        DurableWord(incarnation: elector.incarnation, memory: elector.memory).bytes
+    }
+
+    private func openGate(_ group: GroupID, until: Instant) -> Bool {
+        guard let name = placed[group], let interfaces else { return true }
+        do throws(VirtualIPError) {
+            if try interfaces.openGate(name, until: until.nanoseconds) == .armed { return true }
+            log.warning("\(name): the lease ended before the gate was open")
+        } catch {
+            log.error("\(name): \(error)")
+        }
+        events.append(.gateLost(group))
+        return false
+    }
+
+    private func takeAddresses(_ group: GroupID, until: Instant) {
+        guard let name = placed[group], let interfaces else { return }
+        do throws(VirtualIPError) {
+            try interfaces.addAddresses(name, until: until.nanoseconds)
+            interfaces.announce(name, at: BootClock.now())
+        } catch {
+            log.error("\(name): \(error)")
+            events.append(.gateLost(group))
+        }
+    }
+
+    private func renewGate(_ group: GroupID, until: Instant) {
+        guard let name = placed[group], let interfaces else { return }
+        do throws(VirtualIPError) {
+            let outcome = try interfaces.renewGate(name, until: until.nanoseconds)
+            if outcome == .armed { return }
+            log.warning(
+                "\(name): the gate had lapsed when it was to be renewed (\(outcome)): this node was stopped for a while"
+            )
+        } catch {
+            log.error("\(name): \(error)")
+        }
+        events.append(.gateLost(group))
+    }
+
+    /// S9: reported only when the kernel has confirmed both, else tried again.
+    private func withdraw(_ group: GroupID, _ ticket: Ticket) {
+        guard let name = placed[group], let interfaces else {
+            events.append(.withdrawn(group, ticket))
+            return
+        }
+        do throws(VirtualIPError) {
+            try interfaces.giveUp(name)
+            events.append(.withdrawn(group, ticket))
+        } catch {
+            log.error("\(name): \(error)")
+            withdrawals.append(PendingWithdrawal(group: group, ticket: ticket))
+        }
+    }
+
+    func retryWithdrawals() {
+        guard !withdrawals.isEmpty else { return }
+        var left: [PendingWithdrawal] = []
+        for pending in withdrawals {
+            if let name = placed[pending.group], let interfaces, (try? interfaces.giveUp(name)) == nil {
+                left.append(pending)
+            } else {
+                step(.withdrawn(pending.group, pending.ticket))
+            }
+        }
+        withdrawals = left
+    }
+
+    func name(of group: GroupID) -> String {
+        elector.rules.groups.first { $0.id == group }?.name ?? "group \(group.rawValue)"
+    }
+
+    private func tell(_ change: Change) {
+        lastChanges[change.group] = LastChange(change: change, at: BootInstant.now())
+        let role =
+            switch change.role {
+            case .holder: "holder"
+            case .standby: "standby"
+            case .fault: "fault"
+            }
+        let pair = elector.rules.groups.first { $0.id == change.group }?.mode == .pair
+        log.notice(
+            "\(name(of: change.group)): \(role) in term \(change.term.rawValue)\(pair && change.role == .holder ? ", certificate: none" : ""): \(change.reason.text)"
+        )
+        reports.changed(change, elector.rules)
+    }
+}

@@ -1,0 +1,237 @@
+import CLinux
+import Configuration
+import Election
+import Glibc
+import Journal
+import Logging
+import VirtualIP
+import Wire
+
+/// The election thread: turns the world into events, and carries effects out. It owns the node's word, the gate and
+/// the addresses, and waits for nothing but the world.
+final class ElectionLoop {
+    private static let stateInterval = 1000
+    /// Datagrams taken before timers are looked at again.
+    private static let burst = 64
+
+    var configuration: Configuration
+    var elector: Elector
+    let mailbox: Mailbox<ElectionLetter>
+    let store: Store
+    let reports: ElectionReports
+    let log: Logger
+    let socket: PeerSocket
+    var interfaces: VirtualInterfaces?
+    var gatekeeper: Gatekeeper
+    let sealer: Sealer
+
+    /// Groups that have a place in this machine, with their names.
+    var placed: [GroupID: String] = [:]
+    var events: [Event] = []
+    var withdrawals: [PendingWithdrawal] = []
+    var lastChanges: [GroupID: LastChange] = [:]
+    var conflicts: [GroupID: [String]] = [:]
+    var problems: [String: Instant] = [:]
+    var sent: UInt64 = 0
+    var accepted: UInt64 = 0
+    var fatalCause: FatalCause?
+    private var steps = 0
+    private var isStopping = false
+    private let epoll: Int32
+    private let timer: Int32
+    private var watched: [Int32] = []
+
+    struct PendingWithdrawal {
+        var group: GroupID
+        var ticket: Ticket
+    }
+
+    init(_ parts: ElectionParts) throws(SystemCallError) {
+        configuration = parts.configuration
+        elector = parts.elector
+        mailbox = parts.mailbox
+        store = parts.store
+        reports = parts.reports
+        log = parts.log
+        socket = try PeerSocket(nodes: parts.configuration.nodes, this: parts.elector.rules.this)
+        interfaces = parts.interfaces
+        gatekeeper = parts.gatekeeper
+        sealer = parts.sealer
+        epoll = polling_create()
+        guard epoll >= 0 else { throw SystemCallError("epoll_create1") }
+        timer = polling_timer(CLOCK_BOOTTIME)
+        guard timer >= 0 else { throw SystemCallError("timerfd_create") }
+        for group in parts.configuration.placements(on: parts.this) {
+            placed[GroupID(named: group.group)] = group.group
+        }
+        for descriptor in [socket.descriptor, mailbox.descriptor, timer] {
+            guard polling_add(epoll, descriptor, POLLING_READABLE, UInt64(descriptor)) == 0 else {
+                throw SystemCallError("epoll_ctl")
+            }
+        }
+    }
+
+    deinit {
+        close(epoll)
+        close(timer)
+    }
+
+    func run(from start: Start) {
+        watchInterfaces()
+        step(.started(start))
+        for group in elector.rules.groups {
+            step(.link(group.id, up: isUsable(group.id)))
+        }
+        var ready = [epoll_event](repeating: epoll_event(), count: 32)
+        while !isStopping {
+            setTimer()
+            let count = epoll_wait(epoll, &ready, Int32(ready.count), -1)
+            // After a stop of any length: what has lapsed goes first, with the first step, before sockets are read.
+            tick()
+            for place in 0..<max(0, Int(count)) { handle(Int32(truncatingIfNeeded: polling_token(&ready, place))) }
+            tick()
+        }
+        do throws(VirtualIPError) {
+            try interfaces?.stop()
+        } catch {
+            log.error("\(error)")
+        }
+        _ = store.take(.close(BootInstant.now()))
+    }
+
+    private func handle(_ descriptor: Int32) {
+        switch descriptor {
+        case socket.descriptor: receiveDatagrams()
+        case mailbox.descriptor: for letter in mailbox.collect() { open(letter) }
+        case timer: _ = polling_timer_expirations(timer)
+        default:
+            for event in interfaces?.readable(descriptor, at: BootClock.now()) ?? [] { notice(event) }
+        }
+    }
+
+    /// What time alone makes due.
+    private func tick() {
+        let now = BootInstant.now()
+        if let deadline = elector.nextDeadline, now >= deadline { step(.timer) }
+        if let interfaces, let deadline = interfaces.nextDeadline, now.nanoseconds >= deadline {
+            for event in interfaces.fire(at: now.nanoseconds) { notice(event) }
+        }
+        retryWithdrawals()
+    }
+
+    private func setTimer() {
+        var next = elector.nextDeadline?.nanoseconds ?? .max
+        next = min(next, interfaces?.nextDeadline ?? .max)
+        if !withdrawals.isEmpty { next = min(next, BootClock.now() + 50_000_000) }
+        // Zero would disarm it.
+        if next != .max { _ = polling_timer_set(timer, max(next, 1)) }
+    }
+
+    /// A group that moves no addresses depends on no interface.
+    func isUsable(_ group: GroupID) -> Bool {
+        guard let name = placed[group], let interfaces else { return true }
+        return interfaces.isUsable(name)
+    }
+
+    func watchInterfaces() {
+        guard let interfaces else { return }
+        for descriptor in watched where !interfaces.descriptors.contains(descriptor) {
+            _ = polling_remove(epoll, descriptor)
+        }
+        for descriptor in interfaces.descriptors where !watched.contains(descriptor) {
+            _ = polling_add(epoll, descriptor, POLLING_READABLE, UInt64(descriptor))
+        }
+        watched = interfaces.descriptors
+    }
+
+    private func receiveDatagrams() {
+        for _ in 0..<Self.burst {
+            guard let datagram = socket.receive() else { return }
+            take(datagram)
+            tick()
+        }
+    }
+
+    private func open(_ letter: ElectionLetter) {
+        switch letter {
+        case .store(let report): hear(report)
+        case .check(let name, let passing):
+            if let index = elector.rules.checks.firstIndex(of: name) { step(.check(UInt16(index), passing: passing)) }
+        case .dataPlane(let up): step(.dataPlane(up: up))
+        case .maintenance(let on): step(.maintenance(on))
+        case .transfer(let group, let node): step(.transfer(group, to: node))
+        case .reconfigure(let configuration, let rules):
+            self.configuration = configuration
+            step(.reconfigured(rules))
+        case .look(let answer): answer(view())
+        case .leave: step(.leaving)
+        case .stop: isStopping = true
+        }
+    }
+
+    private func hear(_ report: Store.Report) {
+        switch report {
+        case .persisted(let ticket): step(.persisted(ticket))
+        case .failed(let why): failStorage(why)
+        case .full(let why):
+            log.error("\(why): this node can give up what it holds, and take nothing")
+            problems[why] = BootInstant.now()
+        case .roomAgain: problems = problems.filter { !$0.key.contains("disk") }
+        case .rotationDue: _ = store.take(.rotate(genesis: encodedState(), BootInstant.now()))
+        case .closed: reports.stopped()
+        }
+    }
+
+    func failStorage(_ why: String) {
+        guard fatalCause == nil else { return }
+        fatalCause = .storage(why)
+        log.critical("\(FatalCause.storage(why))")
+        step(.storageFailed)
+        step(.leaving)
+    }
+
+    /// Feeds an event to the election, records it, and carries out what it asks for; then what came of that.
+    func step(_ event: Event) {
+        events.append(event)
+        // A step that is under way takes it up when its own effects are carried out.
+        guard events.count == 1 else { return }
+        while let next = events.first {
+            let now = BootInstant.now()
+            let effects = elector.step(next, at: now)
+            record(next, effects, at: now)
+            carryOut(effects)
+            events.removeFirst()
+        }
+    }
+
+    private func record(_ event: Event, _ effects: [Effect], at now: Instant) {
+        steps += 1
+        var isTaken = store.take(.record(event, EffectsDigest(of: effects), now))
+        if steps % Self.stateInterval == 0 { isTaken = store.take(.state(encodedState())) && isTaken }
+        if !isTaken && fatalCause == nil {
+            fatalCause = .storage("the journal's disk took nothing for minutes")
+            events.append(.storageFailed)
+            events.append(.leaving)
+        }
+    }
+
+    func encodedState() -> [UInt8] {
+        var writer = ByteWriter(reserving: 4096)
+        elector.encode(to: &writer)
+        return writer.bytes
+    }
+}
+
+/// What the election thread is made of.
+struct ElectionParts {
+    var configuration: Configuration
+    var this: Configuration.Node
+    var elector: Elector
+    var mailbox: Mailbox<ElectionLetter>
+    var store: Store
+    var reports: ElectionReports
+    var log: Logger
+    var interfaces: VirtualInterfaces?
+    var gatekeeper: Gatekeeper
+    var sealer: Sealer
+}

@@ -1,0 +1,41 @@
+import Configuration
+import Election
+import Sodium
+
+/// A configuration with everything it refers to: checked, and known whose it is.
+package struct LoadedConfiguration: Sendable {
+    package var configuration: Configuration
+    package var this: Configuration.Node
+    package var rules: Rules
+
+    /// Reads and checks a file and the key files that it names.
+    ///
+    /// - Throws: every problem found, each with file, line and column.
+    package static func load(_ path: String) throws(ConfigurationErrors) -> LoadedConfiguration {
+        let file = try ConfigurationFile.load(path: path)
+        let this = try file.checkFiles(
+            secret: { path in _ = try ClusterSecret.read(path) },
+            publicKey: { path in try SigningKey.read(path).publicKey.bytes })
+        return LoadedConfiguration(
+            configuration: file.configuration, this: this, rules: Rules(file.configuration, this: this))
+    }
+
+    /// Why a running daemon can't take the other configuration; nil when it can.
+    ///
+    /// Promises rest on what `canonicalSafetyText` says. Until configurations are committed by a majority, a change
+    /// there needs every node to be stopped first.
+    func obstacle(to other: LoadedConfiguration) -> String? {
+        if rules.safetyDigest != other.rules.safetyDigest {
+            return "it changes nodes, keys, timing, or a group's mode, addresses or candidates; stop electd on all "
+                + "nodes, install the file everywhere, then start them"
+        }
+        if this.name != other.this.name { return "it makes this node \(other.this.name) instead of \(this.name)" }
+        if configuration.placements(on: this) != other.configuration.placements(on: other.this) {
+            return "it moves a group to another interface; restart electd on this node"
+        }
+        if configuration.journal != other.configuration.journal {
+            return "it changes the journal's place or limits; restart electd on this node"
+        }
+        return nil
+    }
+}

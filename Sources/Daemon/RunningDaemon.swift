@@ -1,0 +1,172 @@
+import Configuration
+import Control
+import Election
+import Glibc
+import Health
+import Logging
+import NIOPosix
+import Proxy
+import ServiceLifecycle
+import Synchronization
+import UnixSignals
+
+/// The control process: everything around the election thread, and how it all starts and ends.
+package final class RunningDaemon: Sendable {
+    let options: DaemonOptions
+    let log: Logger
+    let mailbox: Mailbox<ElectionLetter>
+    let proxy: ProxySupervisor?
+    let notifier: Notifier
+    let startedAt = BootInstant.now()
+    private let loaded: Mutex<LoadedConfiguration>
+    private let lines: LogLines
+    private let left = Happening<FatalCause?>()
+    private let stopped = Happening<Void>()
+
+    /// The configuration in force.
+    var current: LoadedConfiguration { loaded.withLock { $0 } }
+
+    private init(_ loaded: LoadedConfiguration, _ options: DaemonOptions) throws {
+        self.options = options
+        self.loaded = Mutex(loaded)
+        lines = try LogLines()
+        let settings = loaded.configuration.log
+        var logger = Logger(
+            label: "electd",
+            factory: { [lines] _ in
+                LineLogHandler(
+                    lines, level: Logger.Level(rawValue: settings.level.rawValue) ?? .info,
+                    isJSON: settings.format == .json)
+            })
+        logger.logLevel = Logger.Level(rawValue: settings.level.rawValue) ?? .info
+        log = logger
+        let mailbox = try Mailbox<ElectionLetter>(capacity: 65_536)
+        self.mailbox = mailbox
+        notifier = Notifier(environment: ["ELECTD_NODE": loaded.this.name]) { [log] report in
+            if !report.succeeded { log.warning("on_change \(report.notice.path): \(report.detail)") }
+        }
+        proxy = try Self.makeProxy(loaded, options, mailbox, log)
+    }
+
+    /// Runs until a signal ends it.
+    ///
+    /// - Throws: what kept it from starting, or a `FatalCause`.
+    package static func run(_ loaded: LoadedConfiguration, _ options: DaemonOptions) async throws {
+        ThreadCare.hardenProcess()
+        let daemon = try RunningDaemon(loaded, options)
+        do {
+            try await daemon.serve()
+        } catch {
+            daemon.lines.flush()
+            throw error
+        }
+        daemon.lines.flush()
+    }
+
+    private func serve() async throws {
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let checks = CheckRunner(group: loops, environment: ["ELECTD_NODE": current.this.name]) { [weak self] report in
+            self?.hear(report)
+        }
+        let control = try ControlServer(path: options.socketPath, group: loops) { [weak self] request in
+            await self?.answer(request, checks: checks) ?? .refusal(503, "electd is ending")
+        }
+        let state = try Assembly(
+            loaded: current, options: options, log: log, mailbox: mailbox, reports: reports()
+        ).startElection()
+        try proxy?.apply(current.configuration.servicePlan(on: current.this))
+        if proxy == nil { mailbox.post(.dataPlane(up: true)) }
+        await checks.apply(current.configuration.checkPlans(on: current.this))
+        // Ended in the opposite order: the election first, so that the group is handed over while all else works.
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(service: ControlService(server: control)), .init(service: ProxyService(proxy: proxy)),
+                    .init(service: CheckService(checks: checks)),
+                    .init(service: ReloadService(daemon: self, checks: checks)),
+                    .init(
+                        service: ElectionService(mailbox: mailbox, left: left, stopped: stopped),
+                        successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .gracefullyShutdownGroup),
+                ], gracefulShutdownSignals: [.sigterm, .sigint], logger: quietLogger()))
+        defer { withExtendedLifetime(state) {} }
+        try await group.run()
+        await notifier.drain(withinMS: 2_000)
+        try? await loops.shutdownGracefully()
+        log.notice("ended")
+    }
+
+    private func quietLogger() -> Logger {
+        var logger = log
+        logger.logLevel = .warning
+        return logger
+    }
+
+    private func reports() -> ElectionReports {
+        ElectionReports(
+            changed: { [weak self] change, rules in self?.notify(change, rules) },
+            left: { [left] cause in left.happen(cause) }, stopped: { [stopped] in stopped.happen(()) })
+    }
+
+    private func notify(_ change: Change, _ rules: Rules) {
+        guard let name = rules.groups.first(where: { $0.id == change.group })?.name,
+            let path = current.configuration.group(named: name)?.onChange
+        else { return }
+        notifier.notify(
+            Notice(
+                path: path, role: GroupRole(change.role).rawValue, group: name, term: change.term.rawValue,
+                reason: change.reason.text))
+    }
+
+    /// A check changed its verdict: a node's own is an input of the election, a server's goes to the proxy.
+    private func hear(_ report: CheckReport) {
+        let verdict = report.passing ? "passes" : "fails"
+        if let check = CheckName.ofNode(report.name) {
+            log.notice("check \(check) \(verdict): \(report.detail)")
+            mailbox.post(.check(name: check, passing: report.passing))
+        } else if let (service, server) = CheckName.ofServer(report.name) {
+            log.notice("server \(service)/\(server) \(verdict): \(report.detail)")
+            proxy?.set(server: server, of: service, to: report.passing ? ServicePlan.Health.up : .down)
+        }
+    }
+
+    /// Takes a new configuration, or leaves everything as it is and says why.
+    func reload(checks: CheckRunner) async {
+        let new: LoadedConfiguration
+        do {
+            new = try LoadedConfiguration.load(options.configurationPath)
+        } catch {
+            for problem in error.problems { log.error("\(problem)") }
+            log.error("reload: the file has problems; the configuration in force stays")
+            return
+        }
+        if let obstacle = current.obstacle(to: new) {
+            log.error("reload: \(obstacle); the configuration in force stays")
+            return
+        }
+        if proxy == nil && !new.configuration.servicePlan(on: new.this).services.isEmpty {
+            log.error("reload: the first services need a restart of electd; the configuration in force stays")
+            return
+        }
+        do {
+            try proxy?.apply(new.configuration.servicePlan(on: new.this))
+        } catch {
+            log.error("reload: \(error); the configuration in force stays")
+            return
+        }
+        loaded.withLock { $0 = new }
+        mailbox.post(.reconfigure(new.configuration, new.rules))
+        await checks.apply(new.configuration.checkPlans(on: new.this))
+        log.notice("reload: the new configuration is in force")
+    }
+}
+
+extension GroupRole {
+    init(_ role: Change.Role) {
+        switch role {
+        case .holder: self = .holder
+        case .standby: self = .standby
+        case .fault: self = .fault
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import Configuration
+import Proxy
+
+extension Configuration {
+    /// What the proxy process has to serve on this node: the services of the groups that the node may hold.
+    package func servicePlan(on node: Configuration.Node) -> ServicePlan {
+        let held = groups.filter { group in group.priorities.contains { $0.node == node.name } }.map(\.name)
+        let served = services.filter { held.contains($0.group) }
+        let threads = proxy.threads ?? served.compactMap(\.threads).max() ?? 1
+        return ServicePlan(threads: threads, services: served.map(ServicePlan.Service.init))
+    }
+}
+
+extension ServicePlan.Service {
+    fileprivate init(_ service: Configuration.Service) {
+        self.init(
+            name: service.name,
+            listeners: service.endpoints.compactMap(ServicePlan.Endpoint.init),
+            mode: service.mode == .tcp ? .tcp : .http,
+            balance: ServicePlan.Balance(service.balance),
+            connection: service.connection == .close ? .close : .keepAlive,
+            forwardedFor: service.forwardedFor,
+            cookie: service.cookie.map { cookie in
+                ServicePlan.Cookie(
+                    name: cookie.name, insert: cookie.insert, indirect: cookie.indirect, nocache: cookie.nocache)
+            },
+            retries: service.retries, redispatch: service.redispatch, maxConnections: service.maxConnections,
+            timeouts: ServicePlan.Timeouts(
+                connect: .init(service.timeouts.connect.milliseconds),
+                client: .init(service.timeouts.client.milliseconds),
+                server: .init(service.timeouts.server.milliseconds),
+                request: .init(service.timeouts.request.milliseconds)),
+            servers: service.servers.compactMap(ServicePlan.Server.init))
+    }
+}
+
+extension ServicePlan.Balance {
+    fileprivate init(_ balance: Configuration.Service.Balance) {
+        switch balance {
+        case .roundrobin: self = .roundrobin
+        case .leastconn: self = .leastconn
+        case .source: self = .source
+        }
+    }
+}
+
+extension ServicePlan.Endpoint {
+    fileprivate init?(_ endpoint: Endpoint) {
+        self.init(address: endpoint.address.bytes, port: endpoint.port)
+    }
+}
+
+extension ServicePlan.Server {
+    fileprivate init?(_ server: Configuration.Server) {
+        guard let address = ServicePlan.Endpoint(server.address) else { return nil }
+        self.init(
+            name: server.name, address: address, cookie: server.cookie, weight: server.weight,
+            health: server.check == nil ? .up : .unverified, duty: server.drain ? .drain : .ready)
+    }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import Control
+
+struct Transfer: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Moves a group to another node, without a gap between the two.",
+        discussion: "The group stays there, also when a node with a higher priority is ready, until that node "
+            + "fails or the group is transferred again.")
+
+    @Argument(help: "The group.")
+    var group: String
+
+    @Argument(help: "The node that is to hold it.")
+    var node: String
+
+    @OptionGroup var control: ControlOption
+
+    func run() throws { try Asking(control).order(.transfer, TransferOrder(group: group, node: node)) }
+}
+
+struct Maintenance: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Takes this node out of service, or back; also across restarts.")
+
+    enum Switch: String, ExpressibleByArgument, CaseIterable {
+        case on, off
+    }
+
+    @Argument(help: "on: hand over what this node holds and take nothing; off: take part again.")
+    var state: Switch
+
+    @OptionGroup var control: ControlOption
+
+    func run() throws { try Asking(control).order(.maintenance, MaintenanceOrder(on: state == .on)) }
+}
+
+struct Server: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Drains a server behind this node's proxy, or makes it ready again.")
+
+    enum State: String, ExpressibleByArgument, CaseIterable {
+        case drain, ready
+    }
+
+    @Argument(help: "SERVICE/NAME, as in the configuration.")
+    var server: String
+
+    @Argument(help: "drain: no new clients, bound ones are still served. ready: as configured.")
+    var state: State
+
+    @OptionGroup var control: ControlOption
+
+    func validate() throws {
+        if server.split(separator: "/", omittingEmptySubsequences: false).count != 2 {
+            throw ValidationError("'\(server)' is not SERVICE/NAME, as in cluster37/fred")
+        }
+    }
+
+    func run() throws {
+        let parts = server.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        try Asking(control).order(
+            .server, ServerOrder(service: parts[0], server: parts[1], state: state == .drain ? .drain : .ready))
+    }
+}
