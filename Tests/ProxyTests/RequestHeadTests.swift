@@ -84,6 +84,10 @@ struct RequestHeadTests {
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
             "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+            // What CGI takes for the same name.
+            "POST / HTTP/1.1\r\nHost: a\r\nContent_Length: 3\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nX_Forwarded-For: b\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\ntransfer_encoding: chunked\r\n\r\n",
             // Connection names what isn't its own.
             "GET / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Forwarded-For\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: a\r\nConnection: Content-Length\r\n\r\n",

@@ -94,6 +94,8 @@ struct ResponseHeadTests {
         #expect(
             try head(start + "Set-Cookie: S=evil\r\nSet-Cookie: T=u\r\n\r\n") == start + "Set-Cookie: T=u\r\n" + line
                 + "cache-control: private\r\n\r\n")
+        let revalidated = start + "Cache-Control: no-cache\r\n"
+        #expect(try head(revalidated + "\r\n") == revalidated + line + "\r\n")
         let post = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n"
         #expect(try head(post + "\r\n") == post + line + "\r\n")
     }

@@ -5,8 +5,15 @@ import Glibc
 struct BufferPool {
     /// 1, 4, 16, 64, 256 KiB.
     static let classes = 5
+
+    /// Free buffers of a size: now, and the fewest since the last `trim`, which nobody needed.
+    private struct Count {
+        var now = 0
+        var fewest = 0
+    }
+
     private var free: (Bytes?, Bytes?, Bytes?, Bytes?, Bytes?) = (nil, nil, nil, nil, nil)
-    private var counts: (Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0)
+    private var counts = (Count(), Count(), Count(), Count(), Count())
     /// Buffers that went out to the allocator, for the test that counts them.
     private(set) var allocations = 0
 
@@ -30,7 +37,8 @@ struct BufferPool {
         withList(sizeClass) { list, count, allocations in
             if let buffer = list.pointee {
                 list.pointee = UnsafeRawPointer(buffer).load(as: Bytes?.self)
-                count.pointee &-= 1
+                count.pointee.now &-= 1
+                if count.pointee.now < count.pointee.fewest { count.pointee.fewest = count.pointee.now }
                 return buffer
             }
             allocations.pointee &+= 1
@@ -41,34 +49,40 @@ struct BufferPool {
     @inline(__always)
     mutating func give(_ buffer: Bytes, _ sizeClass: UInt8) {
         withList(sizeClass) { list, count, _ in
-            if count.pointee >= Self.keeps(sizeClass) {
+            if count.pointee.now >= Self.keeps(sizeClass) {
                 buffer.deallocate()
                 return
             }
             UnsafeMutableRawPointer(buffer).storeBytes(of: list.pointee, as: Bytes?.self)
             list.pointee = buffer
-            count.pointee &+= 1
+            count.pointee.now &+= 1
         }
     }
 
-    /// Gives half of what is free back to the allocator: called now and then, so that a burst isn't kept for ever.
+    /// Gives back to the allocator what nobody needed since the last time: a burst isn't kept for ever, and a steady
+    /// load never allocates again.
     mutating func trim() {
         for sizeClass in 0..<UInt8(Self.classes) {
             withList(sizeClass) { list, count, _ in
-                for _ in 0..<(count.pointee / 2) {
-                    guard let buffer = list.pointee else { return }
-                    list.pointee = UnsafeRawPointer(buffer).load(as: Bytes?.self)
-                    count.pointee -= 1
-                    buffer.deallocate()
-                }
+                Self.free(count.pointee.fewest, of: list)
+                count.pointee.now -= count.pointee.fewest
+                count.pointee.fewest = count.pointee.now
             }
+        }
+    }
+
+    private static func free(_ number: Int, of list: UnsafeMutablePointer<Bytes?>) {
+        for _ in 0..<number {
+            guard let buffer = list.pointee else { return }
+            list.pointee = UnsafeRawPointer(buffer).load(as: Bytes?.self)
+            buffer.deallocate()
         }
     }
 
     @inline(__always)
     private mutating func withList<Result>(
         _ sizeClass: UInt8,
-        _ body: (UnsafeMutablePointer<Bytes?>, UnsafeMutablePointer<Int>, UnsafeMutablePointer<Int>) -> Result
+        _ body: (UnsafeMutablePointer<Bytes?>, UnsafeMutablePointer<Count>, UnsafeMutablePointer<Int>) -> Result
     ) -> Result {
         switch sizeClass {
         case 0: body(&free.0, &counts.0, &allocations)
@@ -79,12 +93,12 @@ struct BufferPool {
         }
     }
 
+    /// Everything that is free; for the worker's end.
     mutating func drain() {
-        for _ in 0..<32 { trim() }
         for sizeClass in 0..<UInt8(Self.classes) {
-            withList(sizeClass) { list, _, _ in
-                list.pointee?.deallocate()
-                list.pointee = nil
+            withList(sizeClass) { list, count, _ in
+                Self.free(count.pointee.now, of: list)
+                count.pointee = Count()
             }
         }
     }

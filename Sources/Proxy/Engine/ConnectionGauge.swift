@@ -20,14 +20,21 @@ struct ConnectionGauge: @unchecked Sendable {
     @inline(__always)
     func leave() { count.pointee.subtract(1, ordering: .relaxed) }
 
+    fileprivate func free() {
+        count.deinitialize(count: 1)
+        count.deallocate()
+    }
+
     func isBelow(_ limit: Int) -> Bool { count.pointee.load(ordering: .relaxed) < limit }
 }
 
-/// The gauges of a process, by service name; they live as long as the process.
+/// The gauges of a process, by service name; every worker holds on to all of them.
 package final class ConnectionGauges: Sendable {
     private let gauges = Mutex<[String: ConnectionGauge]>([:])
 
     package init() {}
+
+    deinit { gauges.withLock { for gauge in $0.values { gauge.free() } } }
 
     func gauge(of service: String) -> ConnectionGauge {
         gauges.withLock { gauges in

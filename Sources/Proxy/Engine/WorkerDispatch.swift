@@ -54,9 +54,6 @@ extension ProxyWorker {
 
     /// Pause before servers that failed this request are tried again. HAProxy's is 1 s.
     private static let turnaroundTicks = TimerWheel.ticks(300)
-    /// Idle connections kept for each server, and how long. Servers keep theirs for 5 s and more, so we close first.
-    private static let idleLimit: Int32 = 128
-    private static let idleTicks = TimerWheel.ticks(4_000)
 
     /// Brings the client's request to a server. Ends with the exchange begun, parked, or answered with an error.
     mutating func dispatch(_ fd: Int32, _ request: RequestBytes) {
@@ -159,7 +156,7 @@ extension ProxyWorker {
             && client.pointee.flags.isDisjoint(with: [.avoidsPool, .bindsConnection, .asksUpgrade])
         if mayReuse && tables.servers[index].idleHead >= 0 {
             let reused = tables.servers[index].idleHead
-            unlinkIdle(reused, slab.slot(reused))
+            unlinkIdle(slab.slot(reused))
             return reuse(reused, fd, client, index, request)
         }
         return connect(fd, client, index, request)
@@ -192,31 +189,53 @@ extension ProxyWorker {
             if server >= 0 { close(server) }
             return .outOfDescriptors
         }
-        _ = socket_set_no_delay(server)
+        if needsNoDelay(client) { _ = socket_set_no_delay(server) }
         tables.servers[index].counters.connect &+= 1
-        let result = name.withPointer { socket_connect(server, $0, $1) }
-        if result != 0 && errno != EINPROGRESS {
+        let isConnected = name.withPointer { socket_connect(server, $0, $1) } == 0
+        if !isConnected && errno != EINPROGRESS {
             close(server)
             return .failed
         }
+        // A server on this machine has answered by now, although connect says that it's in progress: trying to send
+        // saves a turn of the loop, and costs little where the server is further away.
+        var sent = 0
+        if let bytes = request.bytes {
+            sent = socket_send(server, bytes, request.count)
+            if sent < 0 && !isTransient(errno) {
+                close(server)
+                return .failed
+            }
+        }
+        return begin(server, isConnected: isConnected || sent > 0, sent: max(0, sent), fd, client, index, request)
+    }
+
+    @inline(__always)
+    private mutating func begin(
+        _ server: Int32, isConnected: Bool, sent: Int, _ fd: Int32, _ client: ConnectionSlot, _ index: Int,
+        _ request: RequestBytes
+    ) -> Attempt {
         let watching = POLLING_READABLE | POLLING_PEER_CLOSED | POLLING_EDGE
-        let slot = open(server, as: .server, watching: result == 0 ? watching : watching | POLLING_WRITABLE)
+        let slot = open(server, as: .server, watching: isConnected ? watching : watching | POLLING_WRITABLE)
         link(server, slot, fd, client, index)
-        if result != 0 {
+        if !isConnected {
             slot.pointee.phase = .connecting
             store(request, in: slot, sent: 0)
             wheel.arm(slab, server, slot, at: now &+ tables.services[Int(client.pointee.service)].connectTicks)
-            return .begun
-        }
-        slot.pointee.phase = client.pointee.phase == .tunnel ? .tunnel : .head
-        if slot.pointee.phase == .tunnel {
+        } else if client.pointee.phase == .tunnel {
+            slot.pointee.phase = .tunnel
             beginTunnel(server, slot, fd, client)
-            return .begun
+        } else {
+            slot.pointee.phase = .head
+            noteSent(server, slot, client, request, sent)
         }
-        if send(server, slot, client, request) { return .begun }
-        unlinkExchange(slot)
-        closeSocket(server, slot)
-        return .failed
+        return .begun
+    }
+
+    /// A single short message goes out at once anyway (RFC 896): the option matters where more follows.
+    @inline(__always)
+    private func needsNoDelay(_ client: ConnectionSlot) -> Bool {
+        client.pointee.phase != .response || client.pointee.flags.contains(.asksUpgrade)
+            || !tables.services[Int(client.pointee.service)].closes
     }
 
     @inline(__always)
@@ -243,17 +262,23 @@ extension ProxyWorker {
         slot.pointee.peer = -1
     }
 
-    /// Sends a request on a connection that stands. false: it doesn't.
+    /// Sends a request on a connection that was kept. false: it had been closed.
     @inline(__always)
     private mutating func send(
         _ server: Int32, _ slot: ConnectionSlot, _ client: ConnectionSlot, _ request: RequestBytes
     ) -> Bool {
         guard let bytes = request.bytes else { return true }
-        var sent = socket_send(server, bytes, request.count)
-        if sent < 0 {
-            if !isTransient(errno) { return false }
-            sent = 0
-        }
+        let sent = socket_send(server, bytes, request.count)
+        if sent < 0 && !isTransient(errno) { return false }
+        noteSent(server, slot, client, request, max(0, sent))
+        return true
+    }
+
+    /// The server has `sent` bytes of the request; what of it has to be kept?
+    @inline(__always)
+    private mutating func noteSent(
+        _ server: Int32, _ slot: ConnectionSlot, _ client: ConnectionSlot, _ request: RequestBytes, _ sent: Int
+    ) {
         if sent > 0 { slot.pointee.flags.insert(.sent) }
         wheel.arm(slab, server, slot, at: now &+ tables.services[Int(client.pointee.service)].serverTicks)
         if sent == request.count && !client.pointee.flags.contains(.replayable) {
@@ -266,7 +291,6 @@ extension ProxyWorker {
         } else if client.pointee.phase == .body && client.pointee.flags.contains(.readable) {
             makeReady(slot.pointee.peer)
         }
-        return true
     }
 
     /// Keeps the request with the server's connection until it has answered, or someone else has to.
@@ -416,68 +440,5 @@ extension ProxyWorker {
         closeServer(fd)
         slab.slot(peer).pointee.tried = 0
         if let request { dispatch(peer, request) } else { answer(peer, 503) }
-    }
-
-    // MARK: connections that wait for the next request
-
-    /// Whether a connection whose exchange has ended in order may serve another client.
-    func isReusable(_ slot: ConnectionSlot, _ client: ConnectionSlot) -> Bool {
-        let entry = tables.servers + Int(slot.pointee.server)
-        return slot.pointee.flags.contains(.keepsAlive) && client.pointee.phase == .response
-            && slot.pointee.held == nil && !slot.pointee.hasUnsent
-            && slot.pointee.flags.isDisjoint(with: [.peerClosed, .sendBroken])
-            && !client.pointee.flags.contains(.bindsConnection)
-            && !tables.services[Int(slot.pointee.service)].closes
-            && entry.pointee.takesBoundClients && entry.pointee.idleCount < Self.idleLimit
-    }
-
-    mutating func keepIdle(_ fd: Int32, _ slot: ConnectionSlot) {
-        let entry = tables.servers + Int(slot.pointee.server)
-        unlinkExchange(slot)
-        slot.pointee.phase = .idle
-        slot.pointee.idlePrevious = -1
-        slot.pointee.idleNext = entry.pointee.idleHead
-        if entry.pointee.idleHead >= 0 { slab.slot(entry.pointee.idleHead).pointee.idlePrevious = fd }
-        entry.pointee.idleHead = fd
-        entry.pointee.idleCount &+= 1
-        wheel.arm(slab, fd, slot, at: now &+ Self.idleTicks)
-    }
-
-    @inline(__always)
-    private func unlinkIdle(_ fd: Int32, _ slot: ConnectionSlot) {
-        let entry = tables.servers + Int(slot.pointee.server)
-        if slot.pointee.idleNext >= 0 {
-            slab.slot(slot.pointee.idleNext).pointee.idlePrevious = slot.pointee.idlePrevious
-        }
-        if slot.pointee.idlePrevious >= 0 {
-            slab.slot(slot.pointee.idlePrevious).pointee.idleNext = slot.pointee.idleNext
-        } else {
-            entry.pointee.idleHead = slot.pointee.idleNext
-        }
-        entry.pointee.idleCount &-= 1
-    }
-
-    /// Closes a server's connection, in whatever phase it is.
-    mutating func closeServer(_ fd: Int32) {
-        let slot = slab.slot(fd)
-        switch slot.pointee.phase {
-        case .idle: unlinkIdle(fd, slot)
-        case .parked: slab.slot(slot.pointee.peer).pointee.peer = -1
-        default: unlinkExchange(slot)
-        }
-        // We close first: without a reset the port would wait 60 s for nothing, and there are 28,000 of them.
-        let isQuiet = slot.pointee.phase == .connecting || slot.pointee.phase == .parked
-        if !isQuiet && !slot.pointee.flags.contains(.peerClosed) { _ = socket_set_reset_on_close(fd) }
-        closeSocket(fd, slot)
-    }
-
-    /// Closes one idle connection to make room. false: there is none.
-    @discardableResult
-    mutating func evictIdle() -> Bool {
-        for index in 0..<tables.serverCount where tables.servers[index].idleHead >= 0 {
-            closeServer(tables.servers[index].idleHead)
-            return true
-        }
-        return false
     }
 }

@@ -248,6 +248,7 @@ extension ProxyWorker {
             touch(peer, client)
             return
         }
+        dropPipe(client)
         wheel.arm(slab, peer, client, at: now &+ service.pointee.requestTicks)
         if client.pointee.held != nil || client.pointee.flags.contains(.readable) { makeReady(peer) }
     }

@@ -225,11 +225,18 @@ extension ProxyWorker {
         wheel.disarm(slab, slot)
         dropHeld(slot)
         dropQueue(slot)
-        if slot.pointee.pipeRead >= 0 {
-            pipes.give(slot.pointee.pipeRead, slot.pointee.pipeWrite, isEmpty: slot.pointee.pipeCount == 0)
-        }
+        dropPipe(slot)
         slab.release(slot)
         close(fd)
+    }
+
+    @inline(__always)
+    mutating func dropPipe(_ slot: ConnectionSlot) {
+        if slot.pointee.pipeRead < 0 { return }
+        pipes.give(slot.pointee.pipeRead, slot.pointee.pipeWrite, isEmpty: slot.pointee.pipeCount == 0)
+        slot.pointee.pipeRead = -1
+        slot.pointee.pipeWrite = -1
+        slot.pointee.pipeCount = 0
     }
 
     /// Gives a connection its time: it has shown that it lives.

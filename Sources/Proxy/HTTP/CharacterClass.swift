@@ -94,6 +94,17 @@ enum HeaderText {
         count == lower.utf8CodeUnitCount && equals(bytes, lower)
     }
 
+    /// `bytes[0..<lower.count]` is `lower` but for `_` where it has `-`: servers that put fields into environment
+    /// variables (CGI, WSGI, PHP) can't tell the two apart.
+    static func isAlias(_ bytes: UnsafePointer<UInt8>, _ lower: StaticString) -> Bool {
+        let other = lower.utf8Start
+        for i in 0..<lower.utf8CodeUnitCount {
+            let byte = lowercased(bytes[i])
+            if byte != other[i] && !(byte == 0x5f && other[i] == 0x2d) { return false }
+        }
+        return true
+    }
+
     /// Two texts of the same length, letters in any case.
     static func equalsIgnoringCase(_ a: UnsafePointer<UInt8>, _ b: UnsafePointer<UInt8>, _ count: Int) -> Bool {
         for i in 0..<count where lowercased(a[i]) != lowercased(b[i]) { return false }

@@ -198,16 +198,18 @@ struct RequestHead {
         case 13 where HeaderText.equals(name, "authorization"): noteCredentials(line, bytes)
         case 14:
             if HeaderText.equals(name, "content-length") { return takeLength(line, bytes) }
+            if HeaderText.isAlias(name, "content-length") { return .rejected(400) }
             if HeaderText.equals(name, "http2-settings") { drop(line, bytes, into: &output) }
-        case 15 where rules.forwardedFor && HeaderText.equals(name, "x-forwarded-for"):
-            takeForwarded(line, bytes, into: &output)
+        case 15 where rules.forwardedFor:
+            if HeaderText.equals(name, "x-forwarded-for") {
+                takeForwarded(line, bytes, into: &output)
+            } else if HeaderText.isAlias(name, "x-forwarded-for") {
+                return .rejected(400)
+            }
         case 16 where HeaderText.equals(name, "proxy-connection"): drop(line, bytes, into: &output)
-        case 17 where HeaderText.equals(name, "transfer-encoding"):
-            // Repeated, with Content-Length, or in HTTP/1.0: two readers would frame the body differently.
-            if hasTransferEncoding || contentLength >= 0 || isHTTP10 { return .rejected(400) }
-            hasTransferEncoding = true
-            isChunked = line.isChunked(bytes)
-            if !isChunked { return .rejected(501) }
+        case 17:
+            if HeaderText.equals(name, "transfer-encoding") { return takeTransferEncoding(line, bytes) }
+            if HeaderText.isAlias(name, "transfer-encoding") { return .rejected(400) }
         default: break
         }
         return .complete
@@ -241,6 +243,14 @@ struct RequestHead {
         }
         contentLength = length
         return .complete
+    }
+
+    private mutating func takeTransferEncoding(_ line: FieldLine, _ bytes: UnsafePointer<UInt8>) -> HeadVerdict {
+        // Repeated, with Content-Length, or in HTTP/1.0: two readers would frame the body differently.
+        if hasTransferEncoding || contentLength >= 0 || isHTTP10 { return .rejected(400) }
+        hasTransferEncoding = true
+        isChunked = line.isChunked(bytes)
+        return isChunked ? .complete : .rejected(501)
     }
 
     private mutating func takeCookie(

@@ -150,7 +150,9 @@ struct ResponseHead {
         var position = line.valueStart
         while let range = HeaderText.nextListElement(bytes, &position, line.valueEnd) {
             let word = bytes + range.lowerBound
-            if HeaderText.equals(word, range.count, "private") || HeaderText.equals(word, range.count, "no-store") {
+            if HeaderText.equals(word, range.count, "private") || HeaderText.equals(word, range.count, "no-store")
+                || (range.count >= 8 && HeaderText.equals(word, "no-cache"))
+            {
                 isPrivate = true
             }
         }

@@ -7,6 +7,10 @@ package final class ControlChannel: Sendable {
     let descriptor: Int32
     private let inboxes: [WorkerInbox]
     private let assembly = Mutex(Assembly())
+    private let garbled = Mutex(false)
+
+    /// Something came that the supervisor doesn't say.
+    var isGarbled: Bool { garbled.withLock { $0 } }
 
     /// A plan while it comes in.
     private struct Assembly {
@@ -29,7 +33,10 @@ package final class ControlChannel: Sendable {
             switch ChannelMessage.receive(descriptor) {
             case .nothing: return true
             case .closed: return false
-            case .message(let bytes, let fds): if !take(bytes, fds) { return false }
+            case .message(let bytes, let fds):
+                if take(bytes, fds) { continue }
+                garbled.withLock { $0 = true }
+                return false
             }
         }
         return true

@@ -69,6 +69,10 @@ package enum ProxyProcess {
             say("\(error)")
             return EX_OSERR
         }
+        if control.isGarbled {
+            say("the control process said something else than it should: run the same electd binary as both")
+            return EX_SOFTWARE
+        }
         return 0
     }
 

@@ -12,6 +12,7 @@ package final class ProxySupervisor: Sendable {
     let arguments: [String]
     let uid: UInt32
     let gid: UInt32
+    let silence: UInt64
     let onChange: @Sendable (ProxyCondition) -> Void
     /// Wakes the thread.
     let bell: Int32
@@ -55,14 +56,17 @@ package final class ProxySupervisor: Sendable {
     /// - Parameters:
     ///   - executable: absolute path of the program whose `arguments` make it call `ProxyProcess.run(channel: 3)`.
     ///   - uid: the user that the proxy process becomes; this process must be root for any other than its own.
+    ///   - silence: milliseconds without a pulse of some worker that make the process wedged, at least 250. Pulses come
+    ///     every 100 ms, so a shorter one accuses a busy machine.
     package init(
-        executable: String, arguments: [String], uid: UInt32, gid: UInt32,
+        executable: String, arguments: [String], uid: UInt32, gid: UInt32, silence: Int = 500,
         onChange: @escaping @Sendable (ProxyCondition) -> Void
     ) throws(ProxyError) {
         self.executable = executable
         self.arguments = arguments
         self.uid = uid
         self.gid = gid
+        self.silence = UInt64(max(250, silence))
         self.onChange = onChange
         bell = polling_bell()
         guard bell >= 0 else { throw .outOfDescriptors(code: errno) }
@@ -132,7 +136,8 @@ package final class ProxySupervisor: Sendable {
     /// Counters and states; at most one pulse (100 ms) old.
     package func snapshot() -> ProxySnapshot { desired.withLock { $0.snapshot() } }
 
-    /// Ends the proxy process and closes the listeners; returns when that is done. Nothing else works afterwards.
+    /// Ends the proxy process and closes the listeners; returns when that is done. Nothing else works afterwards. Not to
+    /// be called from `onChange`, which runs on the thread that this waits for.
     package func stop() {
         desired.withLock { $0.stops = true }
         polling_ring(bell)

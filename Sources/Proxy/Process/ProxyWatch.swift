@@ -5,8 +5,6 @@ import Glibc
 struct ProxyWatch {
     enum Timing {
         static let pollMilliseconds: Int32 = 100
-        /// Silence of any worker that makes the process wedged.
-        static let silence: UInt64 = 500
         /// A process that comes up has this long until its workers' first pulse on the plan.
         static let startUp: UInt64 = 5_000
         /// Wedged for so long: killed.
@@ -51,7 +49,7 @@ struct ProxyWatch {
             wait()
             let now = Self.now()
             receivePulses(now)
-            // We were stopped, or starved: the silence is ours. Whoever is really wedged is found in the next 500 ms.
+            // We were stopped, or starved: the silence is ours. Whoever is really wedged is found a silence later.
             if now - lastLoop > Timing.ownGap { for worker in pulses.indices { pulses[worker].at = now } }
             lastLoop = now
             reap(now)
@@ -200,7 +198,7 @@ struct ProxyWatch {
         let serial = supervisor.desired.withLock { $0.serial }
         let hasBegun = pulses.allSatisfy { $0.serial != 0 }
         let silence = pulses.map { now - $0.at }.max() ?? 0
-        let allowed = hasBegun ? Timing.silence : Timing.startUp
+        let allowed = hasBegun ? supervisor.silence : Timing.startUp
         if silence > allowed {
             if silence > allowed + Timing.patience && !wasKilled {
                 wasKilled = true
