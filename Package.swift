@@ -36,7 +36,8 @@ let package = Package(
             "Health",
             [
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
             ]),
         module("Proxy", ["CLinux"]),
         module("Configuration", ["Election", "Sodium", .product(name: "Yams", package: "Yams")]),
@@ -50,7 +51,8 @@ let package = Package(
         module(
             "Daemon",
             [
-                "CLinux", "Control", "Proxy", "Health", "VirtualIP", "Journal", "Wire", "Configuration", "Election", "Sodium",
+                "CLinux", "Control", "Proxy", "Health", "VirtualIP", "Journal", "Wire", "Configuration", "Election",
+                "Sodium",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
