@@ -6,7 +6,7 @@ extension Elector {
         let groupRules = rules(of: group)
         guard groupRules.mayHold(rules.this), !needsFloor, ineligibility(in: group) == nil else { return never }
         if groupRules.mode == .pair { return pairTakeoverAt(group) }
-        var at = max(silentUntil, steadyFrom)
+        var at = max(silentUntil, steadyFrom, group.retreatUntil)
         if let promise = group.promise, promise.to.node != rules.this { at = max(at, promise.until) }
         if let claimedAt = group.claimedAt, hasValidHolder(group, at: lastStepAt) {
             at = max(at, claimedAt + rules.timing.promise)
@@ -91,9 +91,17 @@ extension Elector {
         guard now >= candidacy.retryAt else { return }
         guard now < candidacy.endsAt, ineligibility(in: groups[place]) == nil else {
             groups[place].role = .standby
+            groups[place].retreatUntil = now + retreat(after: candidacy.term)
             return
         }
         requestVotes(place, at: now, &effects)
+    }
+
+    /// No two nodes wait equally long after one term, and not always the same one waits longest.
+    private func retreat(after term: Term) -> Span {
+        let count = UInt64(rules.nodes.count)
+        let turn = (term.rawValue % count + UInt64(rules.this.rawValue)) % count
+        return Span(nanoseconds: rules.timing.heartbeat.nanoseconds / 2) * turn
     }
 
     mutating func receiveGrant(

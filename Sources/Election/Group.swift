@@ -13,6 +13,11 @@ struct Group: Hashable, Sendable {
     var claimedAt: Instant?
     /// The last claim was taken back by the holder itself.
     var released: Release?
+    /// When this node learned of that.
+    var releasedAt = Instant.zero
+    /// After a candidacy that failed: not before this again, so that two candidates that split the votes don't do
+    /// so for ever.
+    var retreatUntil = Instant.zero
     /// The newest term seen anywhere.
     var newestTerm: Term
     /// When this voter was last bound to anybody (L3).
@@ -124,6 +129,11 @@ extension Group {
         case .acquiring(let holding, _), .holding(let holding): holding
         default: nil
         }
+    }
+
+    /// Whom the last holder named, for D from when it was heard: views of a release differ, and must not for ever.
+    func successor(at now: Instant, within span: Span) -> NodeIndex? {
+        now.since(releasedAt) < span ? released?.successor : nil
     }
 
     func isCandidate(in term: Term) -> Bool {

@@ -135,6 +135,7 @@ extension Elector {
         groups[place].free(from: life, term: withdrawal.release.term, at: now)
         if groups[place].certificate?.holder == life, groups[place].certificate?.term == withdrawal.release.term {
             groups[place].released = withdrawal.release
+            groups[place].releasedAt = now
         }
         beatNow(at: now)
     }

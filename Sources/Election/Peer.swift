@@ -78,7 +78,7 @@ extension Elector {
     func standing(of node: NodeIndex, in group: Group, at now: Instant) -> Standing? {
         let groupRules = rules(of: group)
         guard groupRules.mayHold(node) else { return nil }
-        let isSuccessor = group.released?.successor == node
+        let isSuccessor = group.successor(at: now, within: rules.timing.promise) == node
         if node == rules.this {
             return Standing(
                 node: node, isEligible: ineligibility(in: group) == nil, isSuccessor: isSuccessor,
@@ -147,9 +147,10 @@ extension Elector {
         if let release = beat.release {
             groups[place].free(from: life, term: release.term, at: now)
             if let certificate = groups[place].certificate, certificate.holder == life,
-                certificate.term == release.term
+                certificate.term == release.term, groups[place].released == nil
             {
                 groups[place].released = release
+                groups[place].releasedAt = now
             }
         }
         guard beat.holding else { return }

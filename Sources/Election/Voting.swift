@@ -19,8 +19,8 @@ extension Elector {
         // Bound to this very life, it has nobody else to wait for: a lost vote is repeated, a holder certified anew.
         if let promise = group.promise, now < promise.until, promise.to == candidate { return true }
         let standing = Standing(
-            node: candidate.node, isEligible: true, isSuccessor: group.released?.successor == candidate.node,
-            priority: priority)
+            node: candidate.node, isEligible: true,
+            isSuccessor: group.successor(at: now, within: rules.timing.promise) == candidate.node, priority: priority)
         let better = betterCandidates(than: standing, in: group, at: now)
         // L3: one patience round for each better candidate, from the end of the voter's own promise.
         let patience = rules.timing.patience * UInt64(better.count)
