@@ -122,7 +122,6 @@ struct Checkers {
     mutating func opened(_ place: Int, on index: Int, _ machines: [Machine], at now: UInt64) {
         acquisitions += 1
         let machine = machines[index]
-        checkLease(place, of: machine, at: now)
         guard rules.groups[place].mode == .majority else { return }
         for other in machines where other.node != machine.node && other.gates[place].isOpen(at: now) {
             let term = other.gates[place].term.rawValue

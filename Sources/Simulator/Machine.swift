@@ -13,10 +13,12 @@ struct Machine {
     var pausedUntil: UInt64 = 0
     /// A pause that falls into the middle of the next step's effects.
     var stall: Span?
-    /// What came while the daemon stood still, oldest first; at most `inboxLimit`.
+    /// What came while the daemon stood still, oldest first; packets only up to `inboxLimit`.
     var inbox: [Event] = []
     /// What a stall interrupted, to be done first when the daemon runs on.
     var unfinished: [Effect] = []
+    /// What the clock read when those were decided.
+    var decidedAt = Instant.zero
     /// The verdicts of the checks, the interface, the proxy process.
     var checks: [Bool]
     var linkIsUp = true

@@ -4,6 +4,7 @@ import Election
 extension World {
     /// - Parameter decidedAt: the node's clock when the elector decided; only a faulty shell looks at it.
     mutating func carryOut(_ effects: ArraySlice<Effect>, on place: Int, decidedAt: Instant) {
+        defer { checkRenewals(effects, on: place) }
         for effect in effects {
             guard let life = machines[place].process?.life else { return }
             switch effect {
@@ -24,6 +25,17 @@ extension World {
                 machines[place].hasLeft = true
                 machines[place].changedAt = now
                 narrate(place, "has left")
+            }
+        }
+    }
+
+    /// Only now: an effect further down may have closed what was renewed.
+    private mutating func checkRenewals(_ effects: ArraySlice<Effect>, on place: Int) {
+        for effect in effects {
+            switch effect {
+            case .openGate(let group, _), .renewGate(let group, _):
+                checkers.checkLease(self.place(of: group), of: machines[place], at: now)
+            default: break
             }
         }
     }
@@ -152,7 +164,6 @@ extension World {
         let lag = randomness.below(options.gateLag.nanoseconds + 1)
         let clock = machines[machine].clock
         machines[machine].gates[place].arm(until: deadline, lag: lag, clock: clock)
-        checkers.checkLease(place, of: machines[machine], at: now)
     }
 
     private mutating func withdraw(_ group: GroupID, _ ticket: Ticket, on machine: Int, life: UInt32) {

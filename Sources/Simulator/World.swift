@@ -99,7 +99,9 @@ struct World {
     private mutating func happen(_ event: Event, to place: Int) {
         guard machines[place].process != nil, !machines[place].hasLeft else { return }
         guard now >= machines[place].pausedUntil else {
-            if machines[place].inbox.count < Machine.inboxLimit { machines[place].inbox.append(event) }
+            // The socket's buffer overflows; what the shell itself has to say doesn't.
+            if case .received = event, machines[place].inbox.count >= Machine.inboxLimit { return }
+            machines[place].inbox.append(event)
             return
         }
         step(event, on: place)
@@ -119,6 +121,7 @@ struct World {
             let split = randomness.index(of: effects.count + 1)
             carryOut(effects[..<split], on: place, decidedAt: local)
             machines[place].unfinished = Array(effects[split...])
+            machines[place].decidedAt = local
             pause(place, for: stall)
         } else {
             carryOut(effects[...], on: place, decidedAt: local)
@@ -169,8 +172,7 @@ struct World {
         checkers.lastDisturbance = now
         let effects = machines[place].unfinished
         machines[place].unfinished = []
-        let local = machines[place].clock.reading(at: now)
-        carryOut(effects[...], on: place, decidedAt: local)
+        carryOut(effects[...], on: place, decidedAt: machines[place].decidedAt)
         var inbox = machines[place].inbox
         machines[place].inbox = []
         while !inbox.isEmpty, machines[place].process != nil {
@@ -178,10 +180,18 @@ struct World {
                 machines[place].inbox.insert(contentsOf: inbox, at: 0)
                 return
             }
-            // epoll says in no particular order what is ready.
-            step(inbox.remove(at: randomness.index(of: min(inbox.count, 4))), on: place)
+            step(inbox.remove(at: arbitraryPacket(inbox)), on: place)
         }
         setTimer(of: place)
+    }
+
+    /// Packets of several peers wait in no particular order; what the shell itself has to say keeps its own.
+    private mutating func arbitraryPacket(_ inbox: [Event]) -> Int {
+        let packets = inbox.prefix(4).prefix { event in
+            if case .received = event { return true }
+            return false
+        }
+        return packets.isEmpty ? 0 : randomness.index(of: packets.count)
     }
 
     mutating func narrate(_ place: Int?, _ text: String) {

@@ -19,6 +19,7 @@ struct CampaignTests {
         arguments: [
             3,  // two candidates outbade each other while their ballots were being written (L4)
             139, 180, 188, 200,
+            1_080,  // two candidates split the votes at the same instant, term after term
         ] as [UInt64])
     func oldFailuresStayMended(_ seed: UInt64) { run(seed...seed, minutes: 1) }
 
