@@ -269,13 +269,13 @@ final class ProxyUnderTest: Sendable {
         inbox.post(.plan(ServicePlan(services: [service]), serial: 1, listeners: [[fd]]))
         let channel = ends[1]
         spawn { [self] in
-            let descriptors = ProxyDescriptors()
             do throws(WorkerError) {
+                let descriptors = try ProxyDescriptors()
                 var worker = try ProxyWorker(
                     number: 0, slab: descriptors, inbox: inbox, gauges: ConnectionGauges(), channel: channel)
                 worker.run()
+                descriptors.unmap()
             } catch { preconditionFailure("\(error)") }
-            descriptors.unmap()
             done.withLock { $0 = true }
         }
     }

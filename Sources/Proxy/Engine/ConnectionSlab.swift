@@ -7,10 +7,11 @@ package struct ConnectionSlab: @unchecked Sendable {
     let capacity: Int
 
     /// - Parameter capacity: one more than the highest descriptor.
-    package init(capacity: Int) {
+    /// nil: the kernel gives no address space.
+    package init?(capacity: Int) {
         let size = capacity * MemoryLayout<Connection>.stride
         let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-        guard let memory, memory != MAP_FAILED else { preconditionFailure("address space for \(capacity) connections") }
+        guard let memory, memory != MAP_FAILED else { return nil }
         slots = memory.bindMemory(to: Connection.self, capacity: capacity)
         self.capacity = capacity
     }

@@ -30,7 +30,9 @@ extension ProxyWorker {
         tables.planned.removeAll()
         for (place, service) in plan.services.enumerated() {
             guard let index = serviceIndex(service.name) else {
+                // Full of services that left and still have clients: this one waits for the next plan.
                 for fd in listeners[place] { close(fd) }
+                tables.planned.append(-1)
                 continue
             }
             configure(index, as: service, place: place)
@@ -72,7 +74,7 @@ extension ProxyWorker {
         entry.pointee.servers = list
         for server in service.servers {
             let identity = PlanTables.ServerIdentity(service: index, name: server.name, address: server.address)
-            guard let serverIndex = serverIndex(identity, server) else { continue }
+            guard let serverIndex = serverIndex(identity, server) else { break }
             configure(serverIndex, as: server, in: entry, place: entry.pointee.serverCount, service: index)
             list[entry.pointee.serverCount] = UInt16(serverIndex)
             entry.pointee.serverCount += 1
@@ -169,7 +171,7 @@ extension ProxyWorker {
 
     /// What checks or the operator say about a server of the current plan.
     mutating func set(service: Int, server: Int, health: ServicePlan.Health?, duty: ServicePlan.Duty?) {
-        guard tables.planned.indices.contains(service) else { return }
+        guard tables.planned.indices.contains(service), tables.planned[service] >= 0 else { return }
         let entry = tables.services + tables.planned[service]
         guard server >= 0, server < entry.pointee.serverCount else { return }
         let index = entry.pointee.serverIndex(server)

@@ -14,7 +14,7 @@ struct PlanTables {
 
     /// Of the plan that was taken last; 0: none yet.
     var serial: UInt32 = 0
-    /// The plan's order -> index in `services`.
+    /// The plan's order -> index in `services`; -1: there was no room.
     var planned: [Int] = []
     var serviceNames: [String: Int] = [:]
     var serverNames: [ServerIdentity: Int] = [:]

@@ -279,7 +279,7 @@ package struct WorkerError: Error, CustomStringConvertible {
     let code: Int32
 
     package var description: String {
-        "\(call): \(String(cString: strerror(code))); raise the limit of open files (LimitNOFILE= in the unit)"
+        "\(call): \(String(cString: strerror(code))); look at the unit's limits (LimitNOFILE=, LimitAS=, MemoryMax=)"
     }
 }
 
@@ -288,10 +288,13 @@ package struct ProxyDescriptors: Sendable {
     let slab: ConnectionSlab
 
     /// As many as the process may open (RLIMIT_NOFILE), at most 1,048,576.
-    package init() {
+    package init() throws(WorkerError) {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        slab = ConnectionSlab(capacity: Int(min(limit.rlim_cur, 1_048_576)))
+        guard let slab = ConnectionSlab(capacity: Int(min(limit.rlim_cur, 1_048_576))) else {
+            throw WorkerError(call: "mmap", code: errno)
+        }
+        self.slab = slab
     }
 
     /// When all workers have returned.

@@ -92,17 +92,24 @@ extension ProxyWorker {
         let service = tables.services + Int(client.pointee.service)
         let last = client.pointee.lastServer
         if client.pointee.attempts > 0 && !service.pointee.redispatches && last != Connection.noServer {
-            guard tables.servers[Int(last)].takesBoundClients else { return .nobody }
+            guard isOurs(Int(last), client), tables.servers[Int(last)].takesBoundClients else { return .nobody }
             return client.pointee.tried == 0 ? .server(Int(last)) : .later
         }
         let bound = Int(client.pointee.server)
-        let isBound = bound != Int(Connection.noServer) && tables.servers[bound].takesBoundClients
+        let isBound =
+            bound != Int(Connection.noServer) && isOurs(bound, client) && tables.servers[bound].takesBoundClients
         if isBound && client.pointee.tried & bit(bound) == 0 { return .server(bound) }
         let chosen = Balancer.choose(
             service, tables.servers, tried: client.pointee.tried, hash: client.pointee.address.hash)
         if chosen >= 0 { return .server(chosen) }
         if client.pointee.tried == 0 { return .nobody }
         return isBound || hasCandidate(service) ? .later : .nobody
+    }
+
+    /// Not so when the plan changed while the request waited, and the entry has become another service's.
+    @inline(__always)
+    private func isOurs(_ server: Int, _ client: ConnectionSlot) -> Bool {
+        tables.servers[server].service == client.pointee.service
     }
 
     private func bit(_ server: Int) -> UInt64 { Balancer.bit(ofPlace: Int(tables.servers[server].planServer)) }

@@ -4,8 +4,8 @@
 /// its whole plan by it. Services are the same across plans when their names are, servers when name and address are:
 /// those keep their connections, counters and what is known about their health.
 package struct ServicePlan: Equatable, Sendable {
-    /// Worker threads: 1 to `Limit.threads`. Fixed for the life of a proxy process: a plan with another number takes
-    /// effect in the next one.
+    /// Worker threads: 1 to `Limit.threads`. Each has its own listening sockets, so the first plan that a supervisor
+    /// takes decides; later ones keep that number.
     package var threads: Int
     package var services: [Service]
 

@@ -53,14 +53,14 @@ package enum ProxyProcess {
     private static func work(_ channel: Int32, threads: Int) -> Int32 {
         let inboxes = (0..<threads).map { _ in WorkerInbox() }
         let control = ControlChannel(descriptor: channel, inboxes: inboxes)
-        let shared = WorkerThread.Shared(channel: channel, descriptors: ProxyDescriptors(), gauges: ConnectionGauges())
-        for number in 1..<max(threads, 1) {
-            guard WorkerThread.start(number, inboxes[number], shared) else {
-                say("can't start thread \(number): \(String(cString: strerror(errno)))")
-                return EX_OSERR
-            }
-        }
         do throws(WorkerError) {
+            let shared = WorkerThread.Shared(
+                channel: channel, descriptors: try ProxyDescriptors(), gauges: ConnectionGauges())
+            for number in 1..<max(threads, 1) {
+                guard WorkerThread.start(number, inboxes[number], shared) else {
+                    throw WorkerError(call: "pthread_create", code: errno)
+                }
+            }
             var worker = try ProxyWorker(
                 number: 0, slab: shared.descriptors, inbox: inboxes[0], gauges: shared.gauges, channel: channel,
                 control: control)

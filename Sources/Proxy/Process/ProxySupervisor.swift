@@ -100,7 +100,7 @@ package final class ProxySupervisor: Sendable {
         do throws(ServicePlanError) { try plan.validate() } catch { throw .plan(error) }
         try desired.withLock { desired throws(ProxyError) in
             if desired.stops { throw .stopped }
-            // A process keeps the threads it began with, and each has its own sockets.
+            // Each thread has its own sockets, so their number stays.
             let threads = desired.plan?.threads ?? plan.threads
             try desired.bindListeners(of: plan, threads: threads)
             desired.take(plan, threads: threads)
