@@ -3,14 +3,14 @@ extension Elector {
     package var nextDeadline: Instant? {
         guard isRunning, !hasLeft else { return nil }
         var next = min(heartbeatAt, roundRetryAt ?? heartbeatAt)
-        for group in groups {
-            switch group.role {
+        for place in groups.indices {
+            switch groups[place].role {
             case .standby:
-                let at = campaignAt(group)
+                let at = campaignAt(groups[place])
                 if at > lastStepAt { next = min(next, at) }
                 // A patience round or two may have to pass as well (L3).
                 for rounds: UInt64 in 1...2 {
-                    let then = group.freeSince + rules.timing.patience * rounds
+                    let then = groups[place].freeSince + rules.timing.patience * rounds
                     if then > lastStepAt { next = min(next, then) }
                 }
             case .canvassing(let canvass): next = min(next, canvass.retryAt)
@@ -130,13 +130,14 @@ extension Elector {
     mutating func beatNow(at now: Instant) { heartbeatAt = min(heartbeatAt, now) }
 
     private mutating func report(_ place: Int, _ effects: inout [Effect]) {
-        let group = groups[place]
-        guard case .standby = group.role, rules.groups[place].mayHold(rules.this) else { return }
-        let reason = ineligibility(in: group)
+        guard case .standby = groups[place].role, rules.groups[place].mayHold(rules.this) else { return }
+        let reason = ineligibility(in: groups[place])
         let role: Change.Role = reason == nil ? .standby : .fault
-        if role == group.reported { return }
+        if role == groups[place].reported { return }
         groups[place].reported = role
         effects.append(
-            .changed(Change(group: group.id, role: role, term: group.newestTerm, reason: reason ?? .recovered)))
+            .changed(
+                Change(
+                    group: groups[place].id, role: role, term: groups[place].newestTerm, reason: reason ?? .recovered)))
     }
 }

@@ -17,7 +17,7 @@ extension Elector {
     /// L5: eligible, connected to a quorum, no valid holder known, and ranked above every candidate whose patience
     /// round hasn't passed.
     private func mayCampaign(_ group: Group, at now: Instant) -> Bool {
-        guard now >= campaignAt(group), !hasValidHolder(group, at: now), rules.votes(rules.this),
+        guard now >= campaignAt(group), !hasValidHolder(group, at: now), voters.contains(rules.this),
             isConnectedToQuorum(rules.this, at: now),
             let own = standing(of: rules.this, in: group, at: now), own.isEligible
         else { return false }
@@ -66,7 +66,7 @@ extension Elector {
 
     /// L4: only now a term is spent.
     private mutating func startCandidacyIfWelcome(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
-        guard case .canvassing(let canvass) = groups[place].role, canvass.willing.count >= rules.quorum else { return }
+        guard case .canvassing(let canvass) = groups[place].role, canvass.willing.count >= quorum else { return }
         groups[place].role = .candidate(
             Candidacy(
                 term: canvass.term, requests: [], votes: [], retryAt: now, endsAt: now + rules.timing.promise))
@@ -108,7 +108,8 @@ extension Elector {
         _ grant: Grant, from voter: NodeLife, proof: [UInt8], at now: Instant, _ effects: inout [Effect]
     ) {
         // S7: only what was granted to this very life.
-        guard let place = groups.firstIndex(of: grant.group), grant.candidate == life, rules.votes(voter.node) else {
+        guard let place = groups.firstIndex(of: grant.group), grant.candidate == life, voters.contains(voter.node)
+        else {
             return
         }
         switch groups[place].role {
@@ -130,14 +131,14 @@ extension Elector {
 
     /// A majority of grants is the certificate; the lease counts from the newest request that a majority echoes (S3).
     private mutating func win(_ place: Int, _ candidacy: Candidacy, at now: Instant, _ effects: inout [Effect]) {
-        guard candidacy.votes.count >= rules.quorum else { return }
+        guard candidacy.votes.count >= quorum else { return }
         let isSuccessor = groups[place].released?.successor == rules.this
         let isOrdered = isSuccessor && groups[place].released?.ordered == true
         var holding = Holding(
             term: candidacy.term, acknowledged: Array(repeating: nil, count: rules.nodes.count), leaseUntil: .zero,
             since: now, reason: isOrdered ? .ordered : isSuccessor ? .handedOver : .elected, isPinned: isOrdered)
         for vote in candidacy.votes { holding.acknowledge(vote.voter, vote.acknowledged) }
-        holding.extendLease(quorum: rules.quorum, lease: rules.timing.lease)
+        holding.extendLease(quorum: quorum, lease: rules.timing.lease)
         guard now < holding.leaseUntil else { return }
         let certificate = Certificate(
             group: groups[place].id, term: candidacy.term, holder: life,

@@ -5,6 +5,9 @@
 /// that. The rules are those of Specs/protocol.md; comments name them (S…, L…, I…).
 package struct Elector: Hashable, Sendable {
     package internal(set) var rules: Rules
+    /// Of the rules, at hand.
+    let voters: NodeSet
+    let quorum: Int
     package internal(set) var incarnation = Incarnation(0)
     /// The last packet sent.
     var sequence = Sequence(0)
@@ -46,6 +49,8 @@ package struct Elector: Hashable, Sendable {
         precondition(rules.nodes.count <= Bound.nodes && rules.groups.count <= Bound.groups)
         precondition(Int(rules.this.rawValue) < rules.nodes.count)
         self.rules = rules
+        voters = rules.voters
+        quorum = rules.quorum
         self.rules.groups.sort { $0.id < $1.id }
         peers = Array(repeating: Peer(), count: rules.nodes.count)
         checks = Array(repeating: nil, count: rules.checks.count)
@@ -203,7 +208,7 @@ package struct Elector: Hashable, Sendable {
 
     private mutating func reconfigure(_ new: Rules) {
         guard new.safetyDigest == rules.safetyDigest, new.nodes.count == rules.nodes.count,
-            new.this == rules.this, new.groups.count == rules.groups.count
+            new.this == rules.this, new.voters == voters, new.groups.count == rules.groups.count
         else { return }
         var sorted = new
         sorted.groups.sort { $0.id < $1.id }

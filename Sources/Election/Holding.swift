@@ -34,7 +34,7 @@ extension Elector {
     mutating func receivePromise(
         _ promise: Promise, from voter: NodeIndex, at now: Instant, _ effects: inout [Effect]
     ) {
-        guard promise.holder == life, rules.votes(voter),
+        guard promise.holder == life, voters.contains(voter),
             let sentAt = rounds.first(where: { $0.sequence == promise.round })?.sentAt
         else { return }
         for bond in promise.bonds {
@@ -50,7 +50,7 @@ extension Elector {
         var holding = holding
         let before = groups[place].holding?.leaseUntil ?? .zero
         if rules.groups[place].mode == .majority {
-            holding.extendLease(quorum: rules.quorum, lease: rules.timing.lease)
+            holding.extendLease(quorum: quorum, lease: rules.timing.lease)
         }
         switch groups[place].role {
         case .acquiring(_, let ticket): groups[place].role = .acquiring(holding, ticket)
@@ -72,7 +72,7 @@ extension Elector {
         guard let dwell = rules.groups[place].preemptAfter, !holding.isPinned,
             let own = standing(of: rules.this, in: groups[place], at: now)
         else { return }
-        guard let best = bestOther(place, at: now), best.outranks(own) else {
+        guard let best = betterOther(place, than: own, at: now) else {
             groups[place].better = nil
             return
         }
@@ -86,12 +86,16 @@ extension Elector {
 
     private func bestOther(_ place: Int, at now: Instant) -> Standing? {
         let last = Standing(node: rules.this, isEligible: false, isSuccessor: false, priority: 0)
+        return betterOther(place, than: last, at: now)
+    }
+
+    private func betterOther(_ place: Int, than own: Standing, at now: Instant) -> Standing? {
         if rules.groups[place].mode == .pair {
             return pairPeer(of: groups[place])
                 .flatMap { standing(of: $0, in: groups[place], at: now) }
-                .flatMap { $0.isEligible ? $0 : nil }
+                .flatMap { $0.isEligible && $0.outranks(own) ? $0 : nil }
         }
-        return betterCandidates(than: last, in: groups[place], at: now).first
+        return betterCandidates(than: own, in: groups[place], at: now).first
     }
 
     /// An operator's transfer that was asked of this node: the holder carries it out, any other passes it on.

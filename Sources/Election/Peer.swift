@@ -52,9 +52,9 @@ extension Elector {
             guard let heardAt = peers[Int(speaker.rawValue)].directAt else { return false }
             return now.since(heardAt) < span
         }
-        let peer = peers[Int(listener.rawValue)]
-        guard let told = peer.heartbeat, let toldAt = peer.heartbeatAt,
-            let entry = told.heard.first(where: { $0.node == speaker })
+        let index = Int(listener.rawValue)
+        guard let toldAt = peers[index].heartbeatAt, now.since(toldAt) < span,
+            let entry = peers[index].heartbeat?.heard.first(where: { $0.node == speaker })
         else { return false }
         return now.since(toldAt) + .milliseconds(UInt64(entry.ageMilliseconds)) < span
     }
@@ -63,10 +63,13 @@ extension Elector {
     func isConnectedToQuorum(_ node: NodeIndex, at now: Instant) -> Bool {
         let span = rules.timing.promise
         var connected = 0
-        for voter in rules.indices where rules.votes(voter) {
-            if hears(node, voter, within: span, at: now) && hears(voter, node, within: span, at: now) { connected += 1 }
+        for index in 0..<UInt8(rules.nodes.count) where voters.contains(NodeIndex(index)) {
+            let voter = NodeIndex(index)
+            guard hears(node, voter, within: span, at: now), hears(voter, node, within: span, at: now) else { continue }
+            connected += 1
+            if connected == quorum { return true }
         }
-        return connected >= rules.quorum
+        return false
     }
 
     /// Whether the peer's promises mean what ours mean, as far as its last heartbeat tells.

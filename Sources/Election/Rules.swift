@@ -30,15 +30,19 @@ package struct Rules: Hashable, Sendable {
     }
 
     /// More than half of the voters.
-    package var quorum: Int { nodes.filter(\.votes).count / 2 + 1 }
+    package var quorum: Int { voters.count / 2 + 1 }
+
+    package var voters: NodeSet {
+        var voters = NodeSet()
+        for node in indices where nodes[Int(node.rawValue)].votes { voters.insert(node) }
+        return voters
+    }
 
     package func name(of node: NodeIndex) -> String {
         Int(node.rawValue) < nodes.count ? nodes[Int(node.rawValue)].name : "node \(node.rawValue)"
     }
 
     package var indices: [NodeIndex] { (0..<UInt8(nodes.count)).map(NodeIndex.init) }
-
-    func votes(_ node: NodeIndex) -> Bool { Int(node.rawValue) < nodes.count && nodes[Int(node.rawValue)].votes }
 }
 
 package struct NodeRules: Hashable, Sendable {

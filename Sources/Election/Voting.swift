@@ -2,7 +2,7 @@
 extension Elector {
     /// Whether this voter would vote for the candidate now, by everything but the ballot's term.
     private func wouldHelp(_ candidate: NodeLife, priority: UInt16, in group: Group, at now: Instant) -> Bool {
-        guard rules.votes(rules.this), !storageHasFailed, now >= silentUntil, !needsFloor else { return false }
+        guard voters.contains(rules.this), !storageHasFailed, now >= silentUntil, !needsFloor else { return false }
         // S1: the voter's own promise has expired or was released, or binds it to this very node (S11).
         if let promise = group.promise, now < promise.until, promise.to.node != candidate.node { return false }
         // A vote that waits for the disk counts as cast, or two candidates outbid each other for ever (L4).
@@ -94,7 +94,7 @@ extension Elector {
     /// Boot silence doesn't forbid it (S6): the certificate is a majority's word, not this voter's.
     mutating func promiseRound(to holder: NodeLife, term: Term, in place: Int, at now: Instant) -> Bool {
         let group = groups[place]
-        guard rules.votes(rules.this), let certificate = group.certificate, certificate.holder == holder,
+        guard voters.contains(rules.this), let certificate = group.certificate, certificate.holder == holder,
             certificate.term == term
         else { return false }
         // S4: no promise in a term lower than one voted in.
@@ -136,9 +136,9 @@ extension Elector {
     }
 
     private func isMajority(_ certificate: Certificate) -> Bool {
-        var voters = NodeSet()
-        for vote in certificate.votes where rules.votes(vote.voter) { voters.insert(vote.voter) }
-        return voters.count >= rules.quorum
+        var signers = NodeSet()
+        for vote in certificate.votes where voters.contains(vote.voter) { signers.insert(vote.voter) }
+        return signers.count >= quorum
     }
 
     /// I11: two certificates of one term have a voter in common, and that voter signed both.

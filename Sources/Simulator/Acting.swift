@@ -105,7 +105,7 @@ extension World {
         var own = rules
         own.this = machines[place].node
         if machines[place].isMisconfigured { own.safetyDigest ^= 1 }
-        let isRecorded = options.records && randomness.happens(300)
+        let isRecorded = options.records && randomness.happens(150)
         let life = machines[place].lives
         machines[place].process = Process(
             elector: Elector(rules: own), life: life, newest: Array(repeating: nil, count: rules.nodes.count),

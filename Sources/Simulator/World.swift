@@ -150,13 +150,15 @@ struct World {
     }
 
     private mutating func setTimer(of place: Int) {
-        guard let process = machines[place].process, let deadline = process.elector.nextDeadline else { return }
+        guard let deadline = machines[place].process?.elector.nextDeadline,
+            let timerAt = machines[place].process?.timerAt, let life = machines[place].process?.life
+        else { return }
         let due = max(machines[place].clock.trueTime(of: deadline), now)
         if due == .max { return }
         let at = due + (options.isPlain ? 0 : randomness.below(options.wakeLatency.nanoseconds + 1))
-        if at < process.timerAt {
+        if at < timerAt {
             machines[place].process?.timerAt = at
-            agenda.enter(.timer, at: at, node: UInt8(place), life: process.life)
+            agenda.enter(.timer, at: at, node: UInt8(place), life: life)
         }
     }
 
