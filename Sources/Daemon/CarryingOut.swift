@@ -8,7 +8,15 @@ extension ElectionLoop {
     /// In the order of the list: it is the order of durability and of safety.
     func carryOut(_ effects: [Effect]) {
         var refused: GroupID?
+        var renewals: [(group: GroupID, until: Instant)] = []
         for effect in effects {
+            if case .renewGate(let group, let until) = effect {
+                renewals.append((group, until))
+                continue
+            }
+            // One batch for what a promise renews, before anything that comes after it in the list.
+            renewGates(renewals)
+            renewals.removeAll()
             switch effect {
             case .persist(let ticket):
                 if !store.take(.persist(ticket, memory: encodedMemory())) {
@@ -20,7 +28,7 @@ extension ElectionLoop {
                 if !openGate(group, until: until) { refused = group }
             case .takeAddresses(let group, let until):
                 if group != refused { takeAddresses(group, until: until) }
-            case .renewGate(let group, let until): renewGate(group, until: until)
+            case .renewGate: break
             case .withdraw(let group, let ticket): withdraw(group, ticket)
             case .announce(let group):
                 if let name = placed[group] { interfaces?.announce(name, at: BootClock.now()) }
@@ -34,6 +42,7 @@ extension ElectionLoop {
             case .left: reports.left(fatalCause)
             }
         }
+        renewGates(renewals)
     }
 
     /// The node's word as the disk has to have it: incarnation, then the election's memory.
@@ -64,18 +73,17 @@ extension ElectionLoop {
         }
     }
 
-    private func renewGate(_ group: GroupID, until: Instant) {
-        guard let name = placed[group], let interfaces else { return }
-        do throws(VirtualIPError) {
-            let outcome = try interfaces.renewGate(name, until: until.nanoseconds)
-            if outcome == .armed { return }
-            log.warning(
-                "\(name): the gate had lapsed when it was to be renewed (\(outcome)): this node was stopped for a while"
-            )
-        } catch {
-            log.error("\(name): \(error)")
+    private func renewGates(_ renewals: [(group: GroupID, until: Instant)]) {
+        guard let interfaces, !renewals.isEmpty else { return }
+        let named = renewals.compactMap { renewal in
+            placed[renewal.group].map { (id: renewal.group, name: $0, deadline: renewal.until.nanoseconds) }
         }
-        events.append(.gateLost(group))
+        let outcomes = interfaces.renewGates(named.map { (group: $0.name, deadline: $0.deadline) })
+        for (renewal, outcome) in zip(named, outcomes) where outcome != .armed {
+            log.warning(
+                "\(renewal.name): the gate could not be renewed (\(outcome)): this node was stopped for a while")
+            events.append(.gateLost(renewal.id))
+        }
     }
 
     /// S9: reported only when the kernel has confirmed both, else tried again.

@@ -10,8 +10,11 @@ extension RunningDaemon {
     ) throws -> ProxySupervisor? {
         guard !loaded.configuration.servicePlan(on: loaded.this).services.isEmpty else { return nil }
         let user = try ProxyUser(named: loaded.configuration.proxy.user)
-        return try ProxySupervisor(executable: options.executable, arguments: ["proxy"], uid: user.uid, gid: user.gid) {
-            condition in
+        // A frozen proxy may cost as long as a frozen node, and no longer than half a second.
+        let silence = min(max(loaded.rules.timing.promise.wholeMilliseconds, 250), 500)
+        return try ProxySupervisor(
+            executable: options.executable, arguments: ["proxy"], uid: user.uid, gid: user.gid, silence: silence
+        ) { condition in
             if condition == .running { log.notice("proxy: running") } else { log.warning("proxy: \(condition)") }
             mailbox.post(.dataPlane(up: condition == .running))
         }

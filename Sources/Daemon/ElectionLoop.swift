@@ -40,6 +40,8 @@ final class ElectionLoop {
     private let epoll: Int32
     private let timer: Int32
     private var watched: [Int32] = []
+    private var lastTurn = BootInstant.now()
+    var brake = LogBrake()
 
     struct PendingWithdrawal {
         var group: GroupID
@@ -86,7 +88,8 @@ final class ElectionLoop {
         while !isStopping {
             setTimer()
             let count = epoll_wait(epoll, &ready, Int32(ready.count), -1)
-            // After a stop of any length: what has lapsed goes first, with the first step, before sockets are read.
+            // After a stop of any length: what has lapsed goes first, before sockets are read.
+            closeAfterGap()
             tick()
             for place in 0..<max(0, Int(count)) { handle(Int32(truncatingIfNeeded: polling_token(&ready, place))) }
             tick()
@@ -96,7 +99,33 @@ final class ElectionLoop {
         } catch {
             log.error("\(error)")
         }
-        _ = store.take(.close(BootInstant.now()))
+        closeStore()
+        reports.stopped()
+    }
+
+    /// The journal's last record, signature and sync; a disk that takes longer is left to itself.
+    private func closeStore() {
+        guard store.take(.close(BootInstant.now())) else { return }
+        let deadline = BootInstant.now() + .milliseconds(5_000)
+        while BootInstant.now() < deadline {
+            mailbox.wait(milliseconds: 100)
+            for letter in mailbox.collect() {
+                if case .store(.closed) = letter { return }
+            }
+        }
+    }
+
+    /// The kernel's timeouts stand still while the machine is suspended, and boot time doesn't: after a gap that no
+    /// lease survives, the gates are closed before anything is looked at.
+    private func closeAfterGap() {
+        let now = BootInstant.now()
+        defer { lastTurn = now }
+        guard now.since(lastTurn) > elector.rules.timing.promise else { return }
+        do throws(VirtualIPError) {
+            try interfaces?.closeAllGates()
+        } catch {
+            log.error("\(error)")
+        }
     }
 
     private func handle(_ descriptor: Int32) {
@@ -178,7 +207,7 @@ final class ElectionLoop {
             problems[why] = BootInstant.now()
         case .roomAgain: problems = problems.filter { !$0.key.contains("disk") }
         case .rotationDue: _ = store.take(.rotate(genesis: encodedState(), BootInstant.now()))
-        case .closed: reports.stopped()
+        case .closed: break
         }
     }
 

@@ -16,12 +16,13 @@ extension ElectionLoop {
             watchInterfaces()
             tellLinks(of: interface)
         case .addressRemoved(let address, let group, let restored):
-            log.warning("\(group): somebody removed \(address)\(restored ? "; it is back" : "")")
+            warn("\(group): somebody removed \(address)\(restored ? "; it is back" : "")")
         case .conflict(let address, let group, let claimant, let reasserted):
             noteConflict("\(address) is also claimed by \(claimant)", in: group)
-            if reasserted { log.warning("\(group): \(claimant) claims \(address) too; announced again") }
+            if reasserted { warn("\(group): \(claimant) claims \(address) too; announced again") }
         case .gateRestored(let interface, let reason):
-            log.warning("\(interface): the lease gate was changed from outside (\(reason)); it is back")
+            warn("\(interface): the lease gate was changed from outside (\(reason)); it is back")
+            problems = problems.filter { !$0.key.hasPrefix("the lease gate on \(interface) ") }
         case .leftoversRemoved(let interface, let addresses):
             log.warning(
                 "\(interface): removed \(addresses.map(\.description).joined(separator: ", ")), left by an earlier life"
@@ -31,6 +32,11 @@ extension ElectionLoop {
             problems["the lease gate on \(interface) is broken: \(error)"] = BootInstant.now()
             for (group, name) in placed where place(of: name) == interface { step(.gateLost(group)) }
         }
+    }
+
+    /// A neighbour can provoke these as often as it likes.
+    private func warn(_ text: String) {
+        if let line = brake.pass(text, at: BootInstant.now()) { log.warning("\(line)") }
     }
 
     private func place(of group: String) -> String? { configuration.group(named: group)?.interface }

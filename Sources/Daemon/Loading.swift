@@ -20,6 +20,16 @@ package struct LoadedConfiguration: Sendable {
             configuration: file.configuration, this: this, rules: Rules(file.configuration, this: this))
     }
 
+    /// Two groups whose names come to one number on the wire; as good as never, and then a rename away.
+    package var groupClash: String? {
+        for (place, group) in rules.groups.enumerated() {
+            for other in rules.groups.dropFirst(place + 1) where other.id == group.id {
+                return "groups \(group.name) and \(other.name) have the same number on the wire; rename one of them"
+            }
+        }
+        return nil
+    }
+
     /// Why a running daemon can't take the other configuration; nil when it can.
     ///
     /// Promises rest on what `canonicalSafetyText` says. Until configurations are committed by a majority, a change

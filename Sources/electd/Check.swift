@@ -12,16 +12,23 @@ struct Check: ParsableCommand {
     var file: String
 
     func run() throws {
-        do {
-            let loaded = try LoadedConfiguration.load(file)
-            Talk.say("\(file): good; this node is \(loaded.this.name) of cluster \(loaded.configuration.cluster)")
-        } catch {
-            Self.tell(error)
-            throw ExitCode.configuration
-        }
+        let loaded = try Self.load(telling: file)
+        Talk.say("\(file): good; this node is \(loaded.this.name) of cluster \(loaded.configuration.cluster)")
     }
 
-    static func tell(_ errors: ConfigurationErrors) {
-        Talk.say(isatty(2) == 1 ? errors.illustrated : errors.description)
+    /// - Throws: the exit code, when what is wrong has been said.
+    static func load(telling file: String) throws -> LoadedConfiguration {
+        let loaded: LoadedConfiguration
+        do throws(ConfigurationErrors) {
+            loaded = try LoadedConfiguration.load(file)
+        } catch {
+            Talk.say(isatty(2) == 1 ? error.illustrated : error.description)
+            throw ExitCode.configuration
+        }
+        if let clash = loaded.groupClash {
+            Talk.say("\(file):1:1: \(clash)")
+            throw ExitCode.configuration
+        }
+        return loaded
     }
 }

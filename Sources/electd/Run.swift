@@ -15,13 +15,7 @@ struct Run: AsyncParsableCommand {
     @OptionGroup var control: ControlOption
 
     func run() async throws {
-        let loaded: LoadedConfiguration
-        do {
-            loaded = try LoadedConfiguration.load(config)
-        } catch {
-            Check.tell(error)
-            throw ExitCode.configuration
-        }
+        let loaded = try Check.load(telling: config)
         let options = DaemonOptions(
             configurationPath: config, stateDirectory: stateDir, socketPath: control.socket,
             executable: Self.ownPath, version: Version.text)
