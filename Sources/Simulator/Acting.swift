@@ -107,10 +107,7 @@ extension World {
         if machines[place].isMisconfigured { own.safetyDigest ^= 1 }
         let isRecorded = options.records && randomness.happens(150)
         let life = machines[place].lives
-        machines[place].process = Process(
-            elector: Elector(rules: own), life: life, newest: Array(repeating: nil, count: rules.nodes.count),
-            windows: Array(repeating: ReplayWindow(), count: rules.nodes.count),
-            recording: isRecorded ? Recording(rules: own) : nil)
+        machines[place].process = Process(rules: own, life: life, isRecorded: isRecorded)
         var memory = machines[place].disk.durable
         if options.canary == .ballotsForgotten, memory != nil { memory?.groups = [] }
         let started = Event.started(Start(incarnation: Incarnation(UInt64(life)), memory: memory))

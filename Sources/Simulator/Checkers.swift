@@ -107,14 +107,14 @@ struct Checkers {
     }
 
     /// I6: a release says that the gate of its term is closed.
-    mutating func told(_ heartbeat: Heartbeat, by machine: Machine, at now: UInt64) {
+    mutating func told(_ heartbeat: Heartbeat, by index: Int, _ machines: [Machine], at now: UInt64) {
         for (place, beat) in heartbeat.groups.enumerated() {
-            guard let release = beat.release, machine.gates[place].isOpen(at: now),
-                machine.gates[place].term <= release.term
+            guard let release = beat.release, machines[index].gates[place].isOpen(at: now),
+                machines[index].gates[place].term <= release.term
             else { continue }
             violate(
                 .releaseAfterRemoval, at: now,
-                "\(name(machine)) releases term \(release.term.rawValue) with its gate open")
+                "\(name(machines[index])) releases term \(release.term.rawValue) with its gate open")
         }
     }
 
@@ -136,14 +136,14 @@ struct Checkers {
     }
 
     /// I3, as far as the daemon has carried its decisions out.
-    mutating func checkLease(_ place: Int, of machine: Machine, at now: UInt64) {
-        guard let process = machine.process, machine.unfinished.isEmpty, now >= machine.pausedUntil,
-            machine.gates[place].isOpen(at: now), !machine.gates[place].isClosing
+    mutating func checkLease(_ place: Int, of index: Int, _ machines: [Machine], at now: UInt64) {
+        guard machines[index].gates[place].isOpen(at: now), !machines[index].gates[place].isClosing,
+            machines[index].process != nil, machines[index].unfinished.isEmpty, now >= machines[index].pausedUntil
         else { return }
-        let local = machine.clock.reading(at: now)
-        let left = process.elector.leaseLeft(inPlace: place, at: local)
-        if left.map({ machine.gates[place].deadline > local + $0 }) ?? true {
-            violate(.gateNeedsLease, at: now, "\(name(machine)) has its gate open beyond its lease")
+        let local = machines[index].clock.reading(at: now)
+        let left = machines[index].process?.elector.leaseLeft(inPlace: place, at: local)
+        if left.map({ machines[index].gates[place].deadline > local + $0 }) ?? true {
+            violate(.gateNeedsLease, at: now, "\(name(machines[index])) has its gate open beyond its lease")
         }
     }
 

@@ -56,19 +56,16 @@ extension Checkers {
             lastDisturbance = now
         }
         for place in rules.groups.indices {
-            for machine in machines where rules.groups[place].mode == .majority {
-                checkLease(place, of: machine, at: now)
-            }
-            let holders = machines.filter { $0.gates[place].isOpen(at: now) }
+            let isMajority = rules.groups[place].mode == .majority
+            for index in machines.indices where isMajority { checkLease(place, of: index, machines, at: now) }
+            let holders = machines.indices.filter { machines[$0].gates[place].isOpen(at: now) }
             if !holders.isEmpty || candidates(place, machines, links, at: now).isEmpty {
                 servedAt[place] = now
                 gapReported[place] = false
             }
             checkGap(place, at: now)
-            if rules.groups[place].mode == .pair, holders.count > 1,
-                now - lastDisturbance > Self.longestGap(rules),
-                links.connects(Int(holders[0].node.rawValue), Int(holders[1].node.rawValue)),
-                holders.allSatisfy({ isSound($0, at: now) })
+            if !isMajority, holders.count > 1, now - lastDisturbance > Self.longestGap(rules),
+                links.connects(holders[0], holders[1]), holders.allSatisfy({ isSound(machines[$0], at: now) })
             {
                 violate(.pairIsSingle, at: now, "both hold \(rules.groups[place].name), connected and undisturbed")
             }

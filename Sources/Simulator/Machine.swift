@@ -35,7 +35,7 @@ struct Machine {
 }
 
 /// A daemon's process: the elector and the little that the shell keeps beside it.
-struct Process {
+final class Process {
     var elector: Elector
     let life: UInt32
     /// True time of the earliest entered timer; `.max` for none.
@@ -44,6 +44,14 @@ struct Process {
     var newest: [Packet?]
     var windows: [ReplayWindow]
     var recording: Recording?
+
+    init(rules: Rules, life: UInt32, isRecorded: Bool) {
+        elector = Elector(rules: rules)
+        self.life = life
+        newest = Array(repeating: nil, count: rules.nodes.count)
+        windows = Array(repeating: ReplayWindow(), count: rules.nodes.count)
+        recording = isRecorded ? Recording(rules: rules) : nil
+    }
 }
 
 /// As the wire's: of each sender's life every packet is let in once, those more than 64 behind not at all.

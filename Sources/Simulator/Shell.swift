@@ -6,12 +6,13 @@ extension World {
     mutating func carryOut(_ effects: ArraySlice<Effect>, on place: Int, decidedAt: Instant) {
         defer { checkRenewals(effects, on: place) }
         for effect in effects {
-            guard let life = machines[place].process?.life else { return }
+            guard let process = machines[place].process else { return }
+            let life = process.life
             switch effect {
             case .persist(let ticket): persist(ticket, on: place, life: life)
             case .send(let packet, let destination): send(packet, to: destination, from: place, life: life)
             case .relay(let origin, let peer):
-                guard let packet = machines[place].process?.newest[Int(origin.rawValue)] else { continue }
+                guard let packet = process.newest[Int(origin.rawValue)] else { continue }
                 post(packet, proof: [], relay: machines[place].node, from: place, to: Int(peer.rawValue))
             case .openGate(let group, let until): openGate(group, until: until, on: place, life, decidedAt)
             case .takeAddresses(let group, _): takeAddresses(group, on: place)
@@ -34,7 +35,7 @@ extension World {
         for effect in effects {
             switch effect {
             case .openGate(let group, _), .renewGate(let group, _):
-                checkers.checkLease(self.place(of: group), of: machines[place], at: now)
+                checkers.checkLease(self.place(of: group), of: place, machines, at: now)
             default: break
             }
         }
@@ -93,7 +94,7 @@ extension World {
                 let candidate = rules.name(of: grant.candidate.node)
                 narrateOnce(place, "votes for \(candidate)\(groupName(of: grant.group)) in term \(grant.term.rawValue)")
             }
-        case .heartbeat(let heartbeat): checkers.told(heartbeat, by: machines[place], at: now)
+        case .heartbeat(let heartbeat): checkers.told(heartbeat, by: place, machines, at: now)
         case .certificate(let certificate): checkers.certified(certificate, at: now)
         case .voteRequest(let request) where options.narrates && !request.trial:
             narrateOnce(place, "asks for votes\(groupName(of: request.group)) in term \(request.term.rawValue)")

@@ -69,10 +69,10 @@ struct World {
             freeSlots.append(entry.slot)
             if entry.life == 0 || machines[place].process?.life == entry.life { happen(event, to: place) }
         case .timer:
-            guard machines[place].process?.life == entry.life, machines[place].process?.timerAt == entry.at else {
+            guard let process = machines[place].process, process.life == entry.life, process.timerAt == entry.at else {
                 return
             }
-            machines[place].process?.timerAt = .max
+            process.timerAt = .max
             happen(.timer, to: place)
         case .written: written(place, life: entry.life)
         case .resume: resume(place)
@@ -111,11 +111,12 @@ struct World {
     mutating func step(_ event: Event, on place: Int) {
         if case .received(let reception) = event, !admit(reception, on: place) { return }
         let local = reading(of: place, for: event)
-        guard let effects = machines[place].process?.step(event, at: local) else { return }
+        guard let process = machines[place].process else { return }
+        let effects = process.step(event, at: local)
         steps += 1
         let effectsPrint = effects.isEmpty ? 0 : Fingerprint.of(effects)
         fingerprint.add(now &+ UInt64(place) &+ effectsPrint)
-        machines[place].process?.record(event, at: local, effects: effects, print: effectsPrint)
+        process.record(event, at: local, effects: effects, print: effectsPrint)
         if let stall = machines[place].stall, !effects.isEmpty {
             machines[place].stall = nil
             let split = randomness.index(of: effects.count + 1)
@@ -150,15 +151,13 @@ struct World {
     }
 
     private mutating func setTimer(of place: Int) {
-        guard let deadline = machines[place].process?.elector.nextDeadline,
-            let timerAt = machines[place].process?.timerAt, let life = machines[place].process?.life
-        else { return }
+        guard let process = machines[place].process, let deadline = process.elector.nextDeadline else { return }
         let due = max(machines[place].clock.trueTime(of: deadline), now)
         if due == .max { return }
         let at = due + (options.isPlain ? 0 : randomness.below(options.wakeLatency.nanoseconds + 1))
-        if at < timerAt {
-            machines[place].process?.timerAt = at
-            agenda.enter(.timer, at: at, node: UInt8(place), life: life)
+        if at < process.timerAt {
+            process.timerAt = at
+            agenda.enter(.timer, at: at, node: UInt8(place), life: process.life)
         }
     }
 
@@ -225,9 +224,9 @@ struct World {
 }
 
 extension Process {
-    mutating func step(_ event: Event, at instant: Instant) -> [Effect] { elector.step(event, at: instant) }
+    func step(_ event: Event, at instant: Instant) -> [Effect] { elector.step(event, at: instant) }
 
-    mutating func record(_ event: Event, at instant: Instant, effects: [Effect], print: UInt64) {
+    func record(_ event: Event, at instant: Instant, effects: [Effect], print: UInt64) {
         guard recording != nil else { return }
         var writer = ByteWriter()
         event.encode(to: &writer)
