@@ -147,6 +147,9 @@ extension ProxyWorker {
     private mutating func closeListeners(_ entry: UnsafeMutablePointer<ServiceEntry>) {
         for place in 0..<entry.pointee.listenerCount {
             guard let fd = entry.pointee.listeners?[place] else { continue }
+            // Closing isn't enough: the control process holds the same socket open, so it would stay in the set, ring
+            // for ever, and keep its number from being added again (epoll(7), question 6).
+            _ = polling_remove(epoll, fd)
             closeSocket(fd, slab.slot(fd))
         }
         entry.pointee.listeners?.deallocate()
