@@ -90,11 +90,19 @@ extension Elector {
     ) {
         guard now >= candidacy.retryAt else { return }
         guard now < candidacy.endsAt, ineligibility(in: groups[place]) == nil else {
-            groups[place].role = .standby
-            groups[place].retreatUntil = now + retreat(after: candidacy.term)
+            abandon(candidacy, in: place, at: now)
             return
         }
         requestVotes(place, at: now, &effects)
+    }
+
+    /// Nothing will ever be made of this term's votes: whoever gave one is free again, this node's own voter too (S8).
+    private mutating func abandon(_ candidacy: Candidacy, in place: Int, at now: Instant) {
+        groups[place].role = .standby
+        groups[place].retreatUntil = now + retreat(after: candidacy.term)
+        groups[place].free(from: life, term: candidacy.term, at: now)
+        groups[place].ownRelease = Release(term: candidacy.term, successor: nil, ordered: false)
+        beatNow(at: now)
     }
 
     /// No two nodes wait equally long after one term, and not always the same one waits longest.

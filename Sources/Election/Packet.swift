@@ -68,7 +68,7 @@ package struct GroupBeat: Hashable, Sendable {
     /// Whom the sender takes for the holder.
     package var holder: NodeIndex?
     /// The sender's release (rule S8): its gate is closed and its addresses are gone for this term of its
-    /// incarnation, and it asks for no promise in it any more.
+    /// incarnation, and it asks for no promise in it any more. A candidate that gave up tells it of its term too.
     package var release: Release?
 
     package init(

@@ -99,7 +99,8 @@ extension Elector {
     func betterCandidates(than candidate: Standing, in group: Group, at now: Instant) -> [Standing] {
         var better: [Standing] = []
         // Who has just given the group up without naming itself isn't waited for: it may still seem connected.
-        let retired = group.released == nil ? nil : group.certificate?.holder.node
+        let isRecent = group.released != nil && now.since(group.releasedAt) < rules.timing.promise
+        let retired = isRecent ? group.certificate?.holder.node : nil
         for node in rules.indices where node != candidate.node && node != retired {
             guard let standing = standing(of: node, in: group, at: now), standing.isEligible,
                 standing.outranks(candidate), isConnectedToQuorum(node, at: now)

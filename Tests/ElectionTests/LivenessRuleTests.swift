@@ -76,6 +76,23 @@ struct LivenessRuleTests {
         #expect(fred.elector.memory.groups[0].ballot.term == .none)
     }
 
+    @Test func L4_aCandidateThatGivesUpReleasesItsTerm() throws {
+        var fred = Bench(Bench.fred)
+        fred.wait(600, hearing: [Bench.lucy])
+        let (request, term) = try #require(fred.requests(trial: true).last)
+        fred.grant(request, term: term.rawValue, trial: true, from: Bench.lucy)
+        fred.wait(700, hearing: [Bench.lucy])
+        #expect(fred.beats.last?.1.release == Release(term: term, successor: nil, ordered: false))
+        let (late, _) = try #require(fred.requests(trial: false).last)
+        fred.grant(late, term: term.rawValue, trial: false, from: Bench.lucy)
+        #expect(fred.gateDeadline == nil, "too late")
+        fred.hear(Bench.ethyl, term: 1)
+        fred.ask(Bench.ethyl, term: 2)
+        fred.wait(250, hearing: [Bench.lucy, Bench.ethyl])
+        fred.ask(Bench.ethyl, term: 3)
+        #expect(fred.grants.contains { $0.candidate.node == Bench.ethyl }, "its own vote binds it no longer")
+    }
+
     @Test func L5_aHolderThatOthersHearIsNotCampaignedAgainst() {
         var ethyl = Bench(Bench.ethyl)
         ethyl.wait(600, hearing: [Bench.lucy])
