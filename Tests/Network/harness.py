@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "Tools"))
 from labkit import electd, topology  # noqa: E402
 from labkit.client import Client  # noqa: E402
 from labkit.electd import Electd  # noqa: E402
+from labkit.evidence import BRIDGE, SECOND  # noqa: E402
 from labkit.network import Network  # noqa: E402
 from labkit.processes import wait_until  # noqa: E402
 from labkit.sockets import inside_namespace  # noqa: E402
@@ -71,6 +72,10 @@ class Reply:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
 
+_CONNECT_TIMEOUT_MS = 300
+"""What the proxies of the lab wait for a web server, by their configuration."""
+
+
 @dataclass
 class Stage:
     """A lab with a running cluster and a client that watches for a second holder all the time."""
@@ -114,6 +119,7 @@ class Stage:
         if on is not None and not wait_until(lambda: self.cluster.holder() == on, timeout, interval=0.1):
             raise Failed(f"{on} doesn't get the address within {timeout:g} s: {self.cluster.roles()}")
         holder = self.cluster.wait_for_holder(timeout)
+        time.sleep(2 * BRIDGE / SECOND)
         if not self.client.wait_until_steady(seconds=0.7, timeout=timeout):
             raise Failed(f"{holder} holds, and the client has no steady answers")
         return holder
@@ -140,18 +146,35 @@ class Stage:
         self.client.read()
         return self.client.seen(since, time.monotonic_ns())
 
-    def moved(self, to: str, since: int, within_ms: float) -> float:
-        """Expects that `to` serves within `within_ms` of `since`; returns after how many ms it did."""
-        deadline = since + within_ms * 1e6 + 5e9
-        while time.monotonic_ns() < deadline:
-            self.client.read()
-            served = self.client.first_page_from(to, since)
-            if served is not None:
-                took = (served - since) / 1e6
-                expect(took <= within_ms, f"{to} served after {took:.0f} ms, not within {within_ms:.0f}")
-                return took
+    def expect_unharmed(self, since: int) -> None:
+        """Expects that no request failed since `since`, and that they are still answered."""
+        # A request that nobody answers fails only after its 2 s: the gap shows it before.
+        seen = self.seen(since)
+        expect(seen.failed == 0, f"{seen.failed} of {seen.requests} requests failed: {seen.results}")
+        expect(seen.recovered and seen.outage_ms < 900, f"{seen.outage_ms:.0f} ms without an answer")
+
+    def moved(self, to: str, since: int, within_ms: float, web_lost: bool = False) -> None:
+        """Expects that `to` answers for the VIP within `within_ms` of `since`, and then serves a page.
+
+        With `web_lost`, the fault has cut a web server off too: until its check fails, a request may wait out the
+        connect timeout before it goes to the other one, so that the page has `_CONNECT_TIMEOUT_MS` more.
+        """
+        page_within_ms = within_ms + (_CONNECT_TIMEOUT_MS + 100 if web_lost else 0)
+        self._expect_in_time(to, "answered", since, within_ms, self.client.first_answer_from)
+        self._expect_in_time(to, "served", since, page_within_ms, self.client.first_page_from)
+
+    def _expect_in_time(self, to: str, what: str, since: int, within_ms: float, first: Callable) -> None:
+        deadline = max(since + within_ms * 1e6, time.monotonic_ns()) + 5e9
+        while (instant := self._after_reading(first, to, since)) is None:
+            if time.monotonic_ns() > deadline:
+                raise Failed(f"{to} never {what}; roles: {self.cluster.roles()}")
             time.sleep(0.05)
-        raise Failed(f"{to} never served; roles: {self.cluster.roles()}")
+        took = (instant - since) / 1e6
+        expect(took <= within_ms, f"{to} {what} after {took:.0f} ms, not within {within_ms:.0f}")
+
+    def _after_reading(self, first: Callable, to: str, since: int) -> int | None:
+        self.client.read()
+        return first(to, since)
 
     def get(self, path: str = "/", headers: dict[str, str] | None = None, address: str = topology.VIP) -> Reply:
         """One request from the ordinary client to the VIP."""

@@ -47,7 +47,7 @@ def pair_cut(stage: Stage) -> None:
     holder = stage.settle()
     since = stage.mark()
     stage.network.cut(holder)
-    stage.moved(stage.cluster.other(holder), since, 800)
+    stage.moved(stage.cluster.other(holder), since, 800, web_lost=True)
 
 
 @test("six groups on one daemon: each has its own holder, one datagram per peer and interval", extra_groups=MORE_GROUPS)
@@ -57,6 +57,7 @@ def several_groups(stage: Stage) -> None:
         name = f"more{number}"
         eventually(lambda: stage.cluster.holder(name) == "ethyl", 10, lambda: f"{name}: {stage.cluster.roles(name)}")
         expect(stage.cluster.has_address("ethyl", f"192.0.2.{210 + number}"), f"ethyl lacks the address of {name}")
-    # Three nodes, two peers each, ten per second; a tap on fred's port sees the four pairs with fred.
+    # A tap on fred's port sees four directed pairs. Each carries ten heartbeats per second, and as many answers where
+    # one end holds: about 160 in 2 s for one group, and six times that if each group had its own.
     count = len(forge.collect(stage.network, seconds=2.0))
-    expect(count <= 160, f"{count} datagrams in 2 s at fred's port: groups don't share them")
+    expect(count <= 320, f"{count} datagrams in 2 s at fred's port: groups don't share them")

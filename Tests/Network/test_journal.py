@@ -15,7 +15,8 @@ def replay(stage: Stage) -> None:
     time.sleep(1)
     stage.cluster.kill_daemon(stage.cluster.other(holder))
     stage.settle()
-    stage.cluster.stop()
+    unclean = stage.cluster.stop()
+    expect(not unclean, f"{', '.join(unclean)} did not end by SIGTERM within 5 s, with exit code 0")
     done = stage.cluster.replay()
     expect(done.returncode == 0, f"exit {done.returncode}:\n{done.stdout[-600:]}{done.stderr[-600:]}")
 

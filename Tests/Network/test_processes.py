@@ -76,9 +76,11 @@ def proxy_frozen(stage: Stage) -> None:
 def hands_over(stage: Stage) -> None:
     holder = stage.settle()
     since = stage.mark()
-    code = stage.cluster.daemon(holder).stop(patience=10)
+    code = stage.cluster.daemon(holder).stop(patience=5)
+    ended = (stage.mark() - since) / 1e6
     stage.moved(stage.cluster.other(holder), since, LIMIT_MS)
-    expect(code == 0, f"exit {code} after SIGTERM")
+    expect(code == 0, f"exit {code} after SIGTERM (None: it did not end within 5 s)")
+    expect(ended < 2000, f"it took {ended:.0f} ms to end")
     expect(not stage.cluster.has_address(holder), "it left its address behind")
     seen = stage.seen(since)
     expect(seen.outage_ms < 400, f"the hand-over took {seen.outage_ms:.0f} ms")

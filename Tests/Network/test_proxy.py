@@ -45,8 +45,7 @@ def server_killed(stage: Stage) -> None:
         reply = stage.get(headers={"Cookie": "SERVERNAME=ethyl"})
         expect(reply.status == 200 and reply.body.startswith("fred"), f"a bound client got {reply.status} {reply.body!r}")
         time.sleep(1.5)
-        seen = stage.seen(since)
-        expect(seen.failed == 0, f"{seen.failed} of {seen.requests} requests failed: {seen.results}")
+        stage.expect_unharmed(since)
     finally:
         stage.cluster.web["ethyl"] = webservers.start(stage.network, "ethyl")
 

@@ -202,6 +202,13 @@ class Client:
         ended = (request.ended for request in self._forced[node] if request.started > after and request.is_success)
         return min(ended, default=None)
 
+    def first_answer_from(self, node: str, after: int) -> int | None:
+        """When `node` first answered ARP for the VIP, or accepted a connection, after `after`; None if not yet."""
+        instants = [answer.latest for answer in self._answers if answer.node == node and answer.earliest > after]
+        asked = (request for request in self._forced.get(node, []) if request.started > after)
+        instants += [request.connected for request in asked if request.connected]
+        return min(instants, default=None)
+
     def last_answer_from(self, node: str, after: int) -> int | None:
         """When `node` last answered anything for the VIP after `after`: ARP or a connection."""
         instants = [answer.latest for answer in self._answers if answer.node == node]

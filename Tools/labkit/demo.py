@@ -19,6 +19,18 @@ from .interrupts import become_interruptible
 from .network import Network, require_privilege
 from .scenario import Outcome, Scenario, now
 
+LEGEND = """outage: the longest time from one answered request to the next; with nothing wrong, 10 to 40 ms.
+failed requests: of 100 per second, each on a connection of its own. One counts as failed when its connection isn't
+open within 500 ms, when it is reset, or when no page comes within 2 s. So every request that begins in an outage is
+one, although a browser would just ask again and be served after a second. Requests under way on a machine that
+is killed or gives up the address are lost with it.
+moments with two holders: two machines that answered ARP or HTTP for the address at the same time; polled 100 times
+a second, each machine by itself. Must be none, also between the faults."""
+
+LEGEND_LOOPBACK = """outage: the longest time from one answered request to the next.
+failed requests: of up to 50 per second, sent to whoever says that it holds; when nobody says so, that is a failure too.
+moments with two holders: two daemons that claimed to hold at the same time; asked 50 times a second."""
+
 HEARTBEAT, LEASE = "100ms", "500ms"
 LEASE_MS = 500.0
 
@@ -68,6 +80,8 @@ def _one_run(arguments: argparse.Namespace, program: Path | None, say) -> dict:
         cluster.start()
         holder = cluster.wait_for_holder()
         say(f"{holder} holds {topology.VIP} {(now() - begun) / MILLISECOND:.0f} ms after the start.")
+        if program is not None:
+            say(f"Heartbeat {HEARTBEAT}, lease {LEASE}. Promised after the death of a daemon or a proxy: lease + 300 ms.")
         with Client(network) as client:
             kind_of_scenario = Scenario if program is None else ElectdScenario
             scenario = kind_of_scenario(cluster, client, say, LEASE_MS)
@@ -90,6 +104,7 @@ def _faults(scenario: Scenario) -> None:
     scenario.cut_one_way("in")
     scenario.kill_daemon()
     scenario.freeze_daemon()
+    scenario.stop_daemon()
     scenario.partition_pair()
     scenario.partition_holder()
     if isinstance(scenario, ElectdScenario):
@@ -144,6 +159,7 @@ def _replay(cluster: Electd, result: dict, say) -> None:
 def _finish(arguments: argparse.Namespace, report: dict, say) -> int:
     report["broken"] = [promise for run in report["runs"] for promise in run["broken"]]
     say("\n" + outcome_table(report["runs"]))
+    say("\n" + (LEGEND_LOOPBACK if report.get("loopback") else LEGEND))
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
     if report["broken"]:

@@ -139,11 +139,15 @@ class Electd(Cluster):
                 found.setdefault(own["role"], []).append(node.name)
         return found
 
-    def stop(self) -> None:
+    def stop(self) -> list[str]:
+        """Ends all daemons that run, and names those that did not end by SIGTERM with exit code 0."""
+        unclean = []
         for node in self.nodes.values():
-            if node.process is not None:
+            if node.process is not None and node.process.is_running():
                 node.process.thaw(tree=True)
-                node.process.stop()
+                if node.process.stop() != 0:
+                    unclean.append(node.name)
+        return unclean
 
     def replay(self) -> subprocess.CompletedProcess:
         """`electd replay` over the journals of all nodes."""

@@ -7,8 +7,10 @@ MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
 
 BRIDGE = 100 * MILLISECOND
-"""Two answers of one machine no further apart than this show that it held the address all the time between them:
-the address can't go away and come back in less than a lease."""
+"""Two answers of one machine no further apart than this show that it held the address all the time between them.
+
+An address that lapsed needs longer to come back. One that was handed over could come back sooner, so whoever orders
+two moves leaves twice this time between them."""
 
 
 @dataclass(frozen=True, order=True)

@@ -2,29 +2,30 @@
 
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from . import configuration, processes, topology, webservers
-from .client import Client
-from .commands import CommandFailed
+from .commands import CommandFailed, run as run_command
 from .electd import Keys, Node
 from .evidence import MILLISECOND
+from .follower import Follower, Front
 from .processes import Process
-from .scenario import Outcome, now
+from .scenario import Outcome, now, sight
 
 ADDRESSES = {host.name: f"127.0.0.{host.octet}" for host in topology.VOTERS}
-SHARED = "127.0.0.200"
-PORT = 18080
+WEB_PORT = 18080
+FRONT_PORT = 18037
 LEASE_MS = 500.0
 
-LEFT_OUT = """Left out, for want of network namespaces:
-  - the address doesn't move: every machine has 127.0.0.200, and the holder is who listens there
-  - no ARP, no lease gate in the kernel: a killed daemon's proxy is stopped by its parent's death alone
-  - no cut links, no partitions, no forged datagrams, no proof that two never answer at once"""
+LEFT_OUT = """What this leaves out:
+  - There is no virtual address. Each proxy listens on its own machine's address, and the client asks the daemons
+    who holds, and goes there. So nothing here shows ARP, or that a stale holder is silenced by its kernel.
+  - No cable can be cut here, nothing be partitioned, and nobody forges datagrams.
+  - "Two holders" is by the daemons' own account, not by what answers on a wire."""
 
 
 class Loopback:
@@ -32,19 +33,21 @@ class Loopback:
 
     def __init__(self, program: Path, directory: Path) -> None:
         self.directory = directory
+        self.program = program
         keys = Keys(program, directory / "keys")
-        self.settings = configuration.Settings(
-            keys=keys.public,
-            secret_file=str(keys.secret_file),
-            virtual_addresses=[],
-            addresses=ADDRESSES,
-            web_check=False,
-            listen=f"{SHARED}:{PORT}",
-            web_port=PORT,
-        )
         self.nodes = {name: Node(name, program, directory / name, self._launch) for name in ADDRESSES}
         for node in self.nodes.values():
-            node.config.write_text(configuration.render(self.settings, str(keys.identity_file(node.name))))
+            settings = configuration.Settings(
+                keys=keys.public,
+                secret_file=str(keys.secret_file),
+                virtual_addresses=[],
+                addresses=ADDRESSES,
+                web_check=False,
+                # Listening is all that differs between the nodes; with a virtual address it would not.
+                listen=f"{ADDRESSES[node.name]}:{FRONT_PORT}",
+                web_port=WEB_PORT,
+            )
+            node.config.write_text(configuration.render(settings, str(keys.identity_file(node.name))))
         self.web: dict[str, Process] = {}
 
     def _launch(self, name: str, label: str, *command: str) -> Process:
@@ -59,21 +62,35 @@ class Loopback:
     def start_web(self, name: str) -> None:
         root = self.directory / f"{name}-web"
         if webservers.available():
-            command = webservers.prepare(root, ADDRESSES[name], name, port=PORT)
+            command = webservers.prepare(root, ADDRESSES[name], name, port=WEB_PORT)
         else:
             pages = root / "pages"
             pages.mkdir(parents=True, exist_ok=True)
             (pages / "index.html").write_text(f"{name} serves this page\n")
-            command = [sys.executable, "-m", "http.server", "--bind", ADDRESSES[name], "-d", str(pages), str(PORT)]
+            command = [sys.executable, "-m", "http.server", "--bind", ADDRESSES[name], "-d", str(pages), str(WEB_PORT)]
         self.web[name] = self._launch(name, "web", *command)
 
-    def holder(self) -> str | None:
-        holders = [node.name for node in self.nodes.values() if self._role(node) == "holder"]
-        return holders[0] if len(holders) == 1 else None
+    def fronts(self) -> list[Front]:
+        """What a client needs to follow the holder."""
+        names = [host.name for host in topology.HOLDERS]
+        return [Front(name, self.nodes[name].socket, ADDRESSES[name], FRONT_PORT) for name in names]
 
-    def _role(self, node: Node) -> str | None:
-        group = None if node.is_frozen() else node.group()
-        return group["role"] if group else None
+    def daemon(self, name: str) -> Process:
+        process = self.nodes[name].process
+        if process is None:
+            raise RuntimeError(f"electd of {name} was never started")
+        return process
+
+    def proxy_pid(self, name: str) -> int:
+        for child in processes.descendants(self.daemon(name).pid):
+            if processes.command_line(child)[1:2] == ["proxy"]:
+                return child
+        raise RuntimeError(f"electd of {name} has no proxy process")
+
+    def complaints(self) -> str:
+        """The last words of daemons that ended by themselves."""
+        dead = [node for node in self.nodes.values() if node.process and not node.process.is_running()]
+        return "\n".join(f"{node.name}: {node.process.last_words(2)}" for node in dead)
 
     def stop(self) -> None:
         for node in self.nodes.values():
@@ -83,28 +100,26 @@ class Loopback:
         for process in self.web.values():
             process.stop()
 
-    def proxy_pid(self, name: str) -> int:
-        process = self.nodes[name].process
-        for child in processes.descendants(process.pid) if process else []:
-            if processes.command_line(child)[1:2] == ["proxy"]:
-                return child
-        raise RuntimeError(f"electd of {name} has no proxy process")
-
 
 def run(program: Path, runs: int, keep: bool, reason: str, say) -> dict:
     """All that loopback can show, `runs` times; returns the report."""
-    say(f"No network namespaces ({reason}): fred, ethyl and lucy run on 127.0.0.201 to .203.")
+    say(f"No network namespaces ({reason}).")
+    say("So fred, ethyl and the witness lucy are three daemons on 127.0.0.201, .202 and .203 of this machine.")
     say(LEFT_OUT)
     report: dict = {"runs": [], "loopback": True}
-    for _ in range(runs):
+    for number in range(1, runs + 1):
+        if runs > 1:
+            say(f"\n===== Run {number} of {runs} =====")
         directory = Path(tempfile.mkdtemp(prefix="electd-loopback-"))
-        cluster = Loopback(program, directory)
+        cluster = None
         try:
+            cluster = Loopback(program, directory)
             report["runs"].append(_one_run(cluster, say))
         except CommandFailed as error:
             raise RuntimeError(str(error)) from None
         finally:
-            cluster.stop()
+            if cluster is not None:
+                cluster.stop()
             if keep:
                 say(f"Kept: {directory}")
             else:
@@ -114,82 +129,119 @@ def run(program: Path, runs: int, keep: bool, reason: str, say) -> dict:
 
 def _one_run(cluster: Loopback, say) -> dict:
     cluster.start()
-    if not processes.wait_until(lambda: cluster.holder() is not None, timeout=15, interval=0.05):
-        raise RuntimeError("nobody holds the group after 15 s; see the logs with --keep")
-    say(f"{cluster.holder()} holds.")
-    outcomes: list[Outcome] = []
-    with Client(None, cluster.directory, target=SHARED, port=PORT) as client:
-        for fault in (_kill_daemon, _freeze_daemon, _kill_web, _kill_proxy, _transfer):
-            holder = _settle(cluster, client)
-            outcomes.append(fault(cluster, client, holder, say))
+    play = LoopbackScenario(cluster, say)
+    with Follower(cluster.fronts()) as client:
+        play.client = client
+        for fault in play.faults():
+            fault()
+        say("\nelectd status:")
+        shown = cluster.nodes[topology.FRED.name].command("status", check=False)
+        say((shown.stdout or shown.stderr).rstrip())
     cluster.stop()
+    say("\nelectd replay over the journals of all three:")
     journals = [str(path) for node in cluster.nodes.values() for path in node.journals()]
-    replay = subprocess.run([str(cluster.nodes["fred"].program), "replay", *journals])
-    broken = [f"{outcome.fault}: {promise}" for outcome in outcomes for promise in outcome.broken]
+    replay = run_command(str(cluster.program), "replay", *journals, check=False, timeout=300)
+    say((replay.stdout + replay.stderr).rstrip())
+    broken = [f"{outcome.fault}: {promise}" for outcome in play.outcomes for promise in outcome.broken]
     if replay.returncode != 0:
         broken.append(f"electd replay: exit {replay.returncode}")
-    return {"faults": [outcome.as_json() for outcome in outcomes], "broken": broken, "replay": replay.returncode}
+    return {
+        "faults": [outcome.as_json() for outcome in play.outcomes], "broken": broken, "replay": replay.returncode
+    }
 
 
-def _settle(cluster: Loopback, client: Client) -> str:
-    processes.wait_until(lambda: cluster.holder() == topology.FRED.name, timeout=15, interval=0.1)
-    if not client.wait_until_steady():
-        raise RuntimeError(f"no steady answers from {SHARED}:{PORT}")
-    holder = cluster.holder()
-    if holder is None:
-        raise RuntimeError("nobody holds, or two do")
-    return holder
+class LoopbackScenario:
+    """Faults of processes, and what a client that follows the holder sees of them."""
 
+    client: Follower
 
-def _kill_daemon(cluster: Loopback, client: Client, holder: str, say) -> Outcome:
-    process = cluster.nodes[holder].process
-    outcome = _watch(client, f"SIGKILL of {holder}'s daemon", lambda: process and process.kill(), say, limited=True)
-    cluster.nodes[holder].start()
-    return outcome
+    def __init__(self, cluster: Loopback, say: Callable[[str], None]) -> None:
+        self.cluster = cluster
+        self.say = say
+        self.outcomes: list[Outcome] = []
 
+    def faults(self) -> list[Callable[[], None]]:
+        return [
+            self.kill_daemon, self.freeze_daemon, self.stop_daemon, self.kill_web, self.kill_proxy, self.freeze_proxy,
+            self.transfer,
+        ]
 
-def _freeze_daemon(cluster: Loopback, client: Client, holder: str, say) -> Outcome:
-    process = cluster.nodes[holder].process
-    # Its proxy still runs and listens on the shared address: without the kernel's gate nobody else can silence it.
-    outcome = _watch(client, f"SIGSTOP of {holder}'s daemon", lambda: process and process.freeze(), say)
-    if process:
-        process.thaw()
-    return outcome
+    def kill_daemon(self) -> None:
+        holder = self._begin("SIGKILL the daemon of {}, who holds.")
+        self._watch("SIGKILL of the daemon", self.cluster.daemon(holder).kill)
+        self.cluster.nodes[holder].start()
 
+    def freeze_daemon(self) -> None:
+        holder = self._begin("SIGSTOP the daemon of {}, who holds.")
+        self._watch("SIGSTOP of the daemon", self.cluster.daemon(holder).freeze)
+        start = now()
+        self.cluster.daemon(holder).thaw()
+        time.sleep(1)
+        found = self.client.seen(start, now()).collisions
+        if found:
+            self.outcomes[-1].two_holders += len(found)
+            self._break(f"woken, {holder} claimed to hold beside the other, {len(found)} times")
 
-def _kill_web(cluster: Loopback, client: Client, holder: str, say) -> Outcome:
-    web = cluster.web[holder]
-    outcome = _watch(client, "SIGKILL of a web server", lambda: web.kill(tree=True), say)
-    if outcome.failed:
-        outcome.broken.append(f"{outcome.failed} requests failed")
-    cluster.start_web(holder)
-    return outcome
+    def stop_daemon(self) -> None:
+        holder = self._begin("SIGTERM the daemon of {}, who holds: it hands over, then ends.")
+        self._watch("SIGTERM of the daemon", self.cluster.daemon(holder).stop)
+        self.cluster.nodes[holder].start()
 
+    def kill_web(self) -> None:
+        holder = self._begin("Kill a web server, the one beside {}.")
+        self._watch("SIGKILL of a web server", lambda: self.cluster.web[holder].kill(tree=True))
+        if failed := self.outcomes[-1].failed:
+            self._break(f"{failed} requests failed; the other server should have answered them")
+        self.cluster.start_web(holder)
 
-def _kill_proxy(cluster: Loopback, client: Client, holder: str, say) -> Outcome:
-    pid = cluster.proxy_pid(holder)
-    return _watch(
-        client, "SIGKILL of the proxy", lambda: processes.send(pid, signal.SIGKILL), say, limited=True
-    )
+    def kill_proxy(self) -> None:
+        holder = self._begin("SIGKILL the proxy process of {}, who holds.")
+        pid = self.cluster.proxy_pid(holder)
+        self._watch("SIGKILL of the proxy", lambda: processes.send(pid, signal.SIGKILL))
 
+    def freeze_proxy(self) -> None:
+        holder = self._begin("SIGSTOP the proxy process of {}, who holds.")
+        pid = self.cluster.proxy_pid(holder)
+        self._watch("SIGSTOP of the proxy", lambda: processes.send(pid, signal.SIGSTOP))
 
-def _transfer(cluster: Loopback, client: Client, holder: str, say) -> Outcome:
-    target = next(host.name for host in topology.HOLDERS if host.name != holder)
-    return _watch(
-        client, "planned transfer", lambda: cluster.nodes[holder].command("transfer", "router37", target, check=False), say
-    )
+    def transfer(self) -> None:
+        holder = self._begin("The operator moves the group away from {}.")
+        target = next(host.name for host in topology.HOLDERS if host.name != holder)
+        order = lambda: self.cluster.nodes[holder].command("transfer", "router37", target, check=False)
+        self._watch("planned transfer", order)
+        if self.client.holder() != target:
+            self._break(f"{target} does not hold")
 
+    def _begin(self, what: str) -> str:
+        """Waits for calm, tells the fault, and returns who holds."""
+        processes.wait_until(lambda: self.client.holder() == topology.FRED.name, timeout=15, interval=0.1)
+        if not self.client.wait_until_steady():
+            words = self.cluster.complaints() or "--keep keeps the logs"
+            raise RuntimeError(f"the client gets no steady answers; {words}")
+        holder = self.client.holder()
+        if holder is None:
+            raise RuntimeError("nobody holds; --keep keeps the logs")
+        self.say(f"\n{len(self.outcomes) + 1}. {what.format(holder)}")
+        return holder
 
-def _watch(client: Client, fault: str, act, say, limited: bool = False) -> Outcome:
-    say(f"\n{fault}.")
-    start = now()
-    act()
-    time.sleep(2.5)
-    client.wait_until_steady(seconds=0.5, timeout=10)
-    client.read()
-    seen = client.seen(start - 100 * MILLISECOND, now())
-    outcome = Outcome(fault, seen.outage_ms, seen.failed, seen.requests, 0, results=seen.results)
-    if limited and seen.outage_ms > LEASE_MS + 300:
-        outcome.broken.append(f"{seen.outage_ms:.0f} ms without an answer")
-    say(f"   The client: longest wait {seen.outage_ms:.0f} ms, {seen.failed} of {seen.requests} requests failed.")
-    return outcome
+    def _watch(self, fault: str, act: Callable[[], object]) -> None:
+        start = now()
+        act()
+        time.sleep(max(0.5, 2.5 - (now() - start) / 1e9))
+        self.client.wait_until_steady(seconds=0.5, timeout=10)
+        seen = self.client.seen(start - 100 * MILLISECOND, now())
+        outcome = Outcome(fault, seen.outage_ms, seen.failed, seen.requests, len(seen.collisions), results=seen.results)
+        self.outcomes.append(outcome)
+        self.say(f"   {sight(outcome)}")
+        # The client asks 50 times a second who holds, so it learns it a little later.
+        limit = LEASE_MS + 300 + 100
+        if outcome.outage_ms > limit:
+            self._break(f"{outcome.outage_ms:.0f} ms without an answer, promised: {limit:.0f}")
+        if outcome.two_holders:
+            self._break(f"two nodes claimed to hold, {outcome.two_holders} times")
+        if not seen.recovered:
+            self._break("the client had no answer any more")
+
+    def _break(self, promise: str) -> None:
+        self.outcomes[-1].broken.append(promise)
+        self.say(f"   BROKEN: {promise}")

@@ -11,7 +11,10 @@ from dataclasses import asdict, dataclass, field
 from . import processes, topology, webservers
 from .client import Client, Seen
 from .cluster import Cluster
-from .evidence import MILLISECOND, Collision
+from .evidence import BRIDGE, MILLISECOND, SECOND, Collision
+
+_WEB_CUT_OFF = """   Nobody had to move. A request that was meant for the web server behind the cut waited 300 ms for it, then
+   got its page from the other one, until the server's check failed."""
 
 _BEFORE = 100 * MILLISECOND
 """How much of the calm before a fault belongs to its window, so that the last good answer is in it."""
@@ -88,6 +91,7 @@ class Scenario:
         start = now()
         network.partition([[holder], [self.cluster.other(holder)]])
         self._end("partition of the two", start, None)
+        self.say(_WEB_CUT_OFF)
         self._mend("End the partition.", lambda: network.heal())
 
     def partition_holder(self) -> None:
@@ -115,6 +119,18 @@ class Scenario:
         self.cluster.freeze_daemon(holder)
         self._end("SIGSTOP of the daemon", start, holder, limited=True)
         self._mend(f"Wake {holder}'s daemon: it must not believe that it still holds.", lambda: self.cluster.thaw_daemon(holder))
+
+    def stop_daemon(self) -> None:
+        holder = self._begin("SIGTERM the daemon of {}, who holds: it may hand over before it ends.")
+        start = now()
+        code = self.cluster.daemon(holder).stop(patience=5)
+        took_ms = (now() - start) / MILLISECOND
+        outcome = self._end("SIGTERM of the daemon", start, holder, limited=True)
+        if code is None:
+            self._break(outcome, "the daemon did not end within 5 s")
+        else:
+            self.say(f"   The daemon ended after {took_ms:.0f} ms.")
+        self._mend(f"Start {holder}'s daemon again.", lambda: self.cluster.start_daemon(holder))
 
     def kill_proxy(self) -> None:
         holder = self._begin("SIGKILL the proxy process of {}, who holds.")
@@ -159,6 +175,7 @@ class Scenario:
 
         processes.wait_until(calm, patience, interval=0.1)
         holder = self.cluster.wait_for_holder()
+        time.sleep(2 * BRIDGE / SECOND)
         if not self.client.wait_until_steady(seconds=1.0):
             raise RuntimeError(f"{self.cluster.title}: the client gets no steady answers from {holder}")
         return holder
@@ -217,7 +234,7 @@ class Scenario:
         back = Outcome("ways back", seen.outage_ms, seen.failed, seen.requests, len(seen.collisions), results=seen.results)
         self._judge_seen(back, seen)
         self.ways_back.append(back)
-        self.say(f"   {what} {_sight(back)}")
+        self.say(f"   {what} {sight(back)}")
         for promise in back.broken:
             self.say(f"   BROKEN: {promise}")
 
@@ -232,7 +249,7 @@ class Scenario:
                 f"   {lost} was silent after {outcome.silent_ms:.0f} ms,"
                 f" {self.cluster.other(lost)} served after {outcome.moved_ms:.0f} ms."
             )
-        self.say(f"   {_sight(outcome)}")
+        self.say(f"   {sight(outcome)}")
         for promise in outcome.broken:
             self.say(f"   BROKEN: {promise}")
 
@@ -242,12 +259,17 @@ def now() -> int:
     return time.monotonic_ns()
 
 
-def _sight(outcome: Outcome) -> str:
+def sight(outcome: Outcome) -> str:
     """What the client saw, in a sentence."""
     holders = "never two holders" if outcome.two_holders == 0 else f"TWO HOLDERS {outcome.two_holders} times"
-    failed = "no request failed" if outcome.failed == 0 else f"{outcome.failed} of {outcome.requests} requests failed"
+    failed = "no request failed" if outcome.failed == 0 else _failures(outcome)
     late = f" (observer itself late by {outcome.observer_late_ms:.0f} ms)" if outcome.observer_late_ms > 20 else ""
     return f"The client: longest wait {outcome.outage_ms:.0f} ms{late}, {failed}, {holders}."
+
+
+def _failures(outcome: Outcome) -> str:
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(outcome.results.items()) if kind != "200")
+    return f"{outcome.failed} of {outcome.requests} requests failed" + (f" ({kinds})" if kinds else "")
 
 
 def _described(collision: Collision) -> str:
