@@ -46,7 +46,6 @@ struct NetworkProbe: Sendable {
     private func bootstrap() -> ClientBootstrap {
         ClientBootstrap(group: group)
             .connectTimeout(.milliseconds(Int64(timeoutMS)))
-            .channelOption(ChannelOptions.socketOption(.tcp_nodelay), value: 1)
             .channelOption(ChannelOptions.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4096))
             .channelOption(ChannelOptions.maxMessagesPerRead, value: 1)
     }
