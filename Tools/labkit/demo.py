@@ -6,6 +6,7 @@ happens in network namespaces of this machine; its own network is not touched.
 
 import argparse
 import json
+import re
 import sys
 import time
 from pathlib import Path
@@ -30,6 +31,9 @@ a second, each machine by itself. Must be none, also between the faults."""
 LEGEND_LOOPBACK = """outage: the longest time from one answered request to the next.
 failed requests: of up to 50 per second, sent to whoever says that it holds; when nobody says so, that is a failure too.
 moments with two holders: two daemons that claimed to hold at the same time; asked 50 times a second."""
+
+_FAULT = re.compile(r"\d+\. ")
+"""How the line begins that tells a fault; it gets the time."""
 
 HEARTBEAT, LEASE = "100ms", "500ms"
 LEASE_MS = 500.0
@@ -189,7 +193,7 @@ def _teller(stream):
     def say(text: str) -> None:
         stamp = f"[{time.monotonic() - begun:6.1f} s] "
         for line in text.splitlines() or [""]:
-            print(f"{stamp}{line}" if line[:1].isdigit() else line, file=stream, flush=True)
+            print(f"{stamp}{line}" if _FAULT.match(line) else line, file=stream, flush=True)
 
     return say
 

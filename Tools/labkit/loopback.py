@@ -1,5 +1,6 @@
 """The demo for a user without root or namespaces: the same cluster on loopback addresses, and what that leaves out."""
 
+import os
 import shutil
 import signal
 import sys
@@ -31,8 +32,10 @@ LEFT_OUT = """What this leaves out:
 class Loopback:
     """Three daemons and two web servers as ordinary processes."""
 
-    def __init__(self, program: Path, directory: Path) -> None:
+    def __init__(self, program: Path, directory: Path, user: int | None = None) -> None:
+        """`user`: whom everything runs as, for root; None: whoever calls."""
         self.directory = directory
+        self.user = user
         self.program = program
         keys = Keys(program, directory / "keys")
         self.nodes = {name: Node(name, program, directory / name, self._launch) for name in ADDRESSES}
@@ -51,7 +54,15 @@ class Loopback:
         self.web: dict[str, Process] = {}
 
     def _launch(self, name: str, label: str, *command: str) -> Process:
-        return processes.start(f"{label} on {name}", list(command), self.directory / f"{name}-{label}.log")
+        words = list(command)
+        if self.user is not None:
+            self._give_away()
+            words = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", *words]
+        return processes.start(f"{label} on {name}", words, self.directory / f"{name}-{label}.log")
+
+    def _give_away(self) -> None:
+        for path in [self.directory, *self.directory.rglob("*")]:
+            os.chown(path, self.user, self.user)
 
     def start(self) -> None:
         for host in topology.HOLDERS:
@@ -134,7 +145,7 @@ def _one_run(cluster: Loopback, say) -> dict:
         play.client = client
         for fault in play.faults():
             fault()
-        say("\nelectd status:")
+        say("\nelectd status (it is right that the files differ: here each one says where its own node listens):")
         shown = cluster.nodes[topology.FRED.name].command("status", check=False)
         say((shown.stdout or shown.stderr).rstrip())
     cluster.stop()
