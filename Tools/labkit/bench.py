@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import bench_failover, bench_proxy, namespaces
+from . import bench_failover, bench_proxy, machine, namespaces
 from .commands import CommandFailed
 from .interrupts import become_interruptible
 
@@ -12,6 +12,8 @@ def main() -> int:
     arguments = _arguments()
     become_interruptible()
     namespaces.sweep()
+    if warning := machine.busy():
+        print(warning, file=sys.stderr)
     try:
         lines = arguments.bench(arguments)
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import electd, landlord, loopback, namespaces, table, topology, webservers
+from . import electd, landlord, loopback, machine, namespaces, table, topology, webservers
 from .client import Client
 from .electd import Electd
 from .electd_faults import ElectdScenario
@@ -54,6 +54,8 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     say = _teller(sys.stdout)
+    if warning := machine.busy():
+        say(warning)
     program = None if arguments.peer else electd.binary()
     try:
         if arguments.loopback:

@@ -49,7 +49,7 @@ class ElectdScenario(Scenario):
 
     def _judge_forgery(self, outcome: Outcome, before: Stand, after: Stand, refused: int, sent: int) -> None:
         if after != before:
-            self._break(outcome, f"forged datagrams changed something: {before} became {after}")
+            self._break(outcome, f"{before} became {after} while datagrams were forged; {self._reasons()}")
         if outcome.failed:
             self._break(outcome, f"{outcome.failed} requests failed while datagrams were forged")
         # A datagram that is cut to nothing, or that the kernel dropped for want of room, is counted by nobody.
@@ -75,6 +75,11 @@ class ElectdScenario(Scenario):
             group = node.group()
             terms[node.name] = group["term"] if group else -1
         return Stand(self.cluster.holder(), terms)
+
+    def _reasons(self) -> str:
+        """Why each node last changed its mind: a busy machine loses leases too, and that is another fault."""
+        groups = ((name, node.group() or {}) for name, node in self.cluster.nodes.items())
+        return "; ".join(f"{name}: {group.get('last_change')}" for name, group in groups)
 
     def _refused(self) -> int:
         """Refused datagrams over all nodes, whatever their reasons."""
