@@ -176,10 +176,15 @@ final class RequestBudget: ChannelInboundHandler {
     typealias InboundOut = ByteBuffer
 
     static let headLimit = 16 * 1024
-    private static let total = headLimit + 2 * RequestCheck.bodyLimit
-    private var left = RequestBudget.total
+    private let total: Int
+    private var left: Int
 
-    func reset() { left = Self.total }
+    init(_ total: Int = headLimit + 2 * RequestCheck.bodyLimit) {
+        self.total = total
+        left = total
+    }
+
+    func reset() { left = total }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         left -= unwrapInboundIn(data).readableBytes

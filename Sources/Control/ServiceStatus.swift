@@ -61,8 +61,11 @@ package struct ServerStatus: Codable, Sendable, Equatable {
     package var sessions: Int
     package var sessionsTotal: UInt64
     package var responses = ResponseCounts()
-    /// Connections that failed, requests tried again, and requests given to another server.
+    /// Connections that failed.
     package var connectErrors: UInt64 = 0
+    /// Answers that were invalid, too slow, or broken off.
+    package var responseErrors: UInt64 = 0
+    /// Requests tried again, and requests given to another server.
     package var retries: UInt64 = 0
     package var redispatches: UInt64 = 0
 
@@ -81,6 +84,7 @@ package struct ServerStatus: Codable, Sendable, Equatable {
         case name, address, state, detail, sessions, responses, retries, redispatches
         case sessionsTotal = "sessions_total"
         case connectErrors = "connect_errors"
+        case responseErrors = "response_errors"
     }
 }
 
