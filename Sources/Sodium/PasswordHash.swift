@@ -32,10 +32,10 @@ package struct PasswordHash: Hashable, Sendable, CustomStringConvertible {
         guard password.count <= Self.passwordLimit else { return nil }
         Sodium.start()
         var out = [CChar](repeating: 0, count: Self.byteCount)
-        let characters = password.map { CChar(bitPattern: $0) }
-        guard crypto_pwhash_str(&out, characters, UInt64(characters.count), 2, Self.memoryLimit * 1024) == 0 else {
-            return nil
+        let outcome = Self.withCharacters(password) { characters in
+            crypto_pwhash_str(&out, characters, UInt64(password.count), 2, Self.memoryLimit * 1024)
         }
+        guard outcome == 0 else { return nil }
         text = String(decoding: out.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
@@ -45,8 +45,17 @@ package struct PasswordHash: Hashable, Sendable, CustomStringConvertible {
         Sodium.start()
         var padded = [CChar](repeating: 0, count: Self.byteCount)
         for (index, byte) in text.utf8.enumerated() { padded[index] = CChar(bitPattern: byte) }
-        let characters = password.map { CChar(bitPattern: $0) }
-        return crypto_pwhash_str_verify(padded, characters, UInt64(characters.count)) == 0
+        return Self.withCharacters(password) { characters in
+            crypto_pwhash_str_verify(padded, characters, UInt64(password.count))
+        } == 0
+    }
+
+    /// The password where it lies: a copy would stay in memory.
+    private static func withCharacters(_ password: [UInt8], _ body: (UnsafePointer<CChar>) -> Int32) -> Int32 {
+        password.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return body("") }
+            return base.withMemoryRebound(to: CChar.self, capacity: max(bytes.count, 1), body)
+        }
     }
 
     package var description: String { text }
