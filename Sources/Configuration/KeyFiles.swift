@@ -10,9 +10,11 @@ extension ConfigurationFile {
     /// - Parameters:
     ///   - secret: throws if the file holds no cluster secret.
     ///   - publicKey: the 32 bytes of public key of the identity in a file.
+    ///   - users: told who may look at the statistics, where a file says so.
     /// - Returns: the node whose key the identity is.
     package func checkFiles(
-        secret readSecret: (_ path: String) throws -> Void, publicKey: (_ path: String) throws -> [UInt8]
+        secret readSecret: (_ path: String) throws -> Void, publicKey: (_ path: String) throws -> [UInt8],
+        users: (UsersFile) -> Void = { _ in }
     ) throws(ConfigurationErrors) -> Configuration.Node {
         let findings = Findings(file: path)
         let secret = KeyFile(
@@ -24,7 +26,7 @@ extension ConfigurationFile {
         if secret.isGuarded(findings) { secret.use(readSecret, findings) }
         let key = identity.isGuarded(findings) ? identity.use(publicKey, findings) : nil
         let node = key.flatMap { owner(of: $0, in: identity, findings) }
-        checkUsersFile(findings)
+        checkUsersFile(findings).map(users)
         checkPrograms(findings)
         try findings.throwIfAny(source: source)
         guard let node else { preconditionFailure("an identity of no node must have been reported") }
@@ -58,19 +60,28 @@ extension ConfigurationFile {
         return nil
     }
 
-    private func checkUsersFile(_ findings: Findings) {
-        guard let users = configuration.statistics?.usersFile else { return }
-        let label = "users_file \(users)"
+    private func checkUsersFile(_ findings: Findings) -> UsersFile? {
+        guard let path = configuration.statistics?.usersFile else { return nil }
+        let label = "users_file \(path)"
+        let content: [UInt8]
         do throws(FileTrouble) {
-            let file = try OpenFile(path: users)
+            let file = try OpenFile(path: path)
             if file.status.st_mode & 0o022 != 0 {
                 findings.report(
                     "\(label) can be written by others (mode \(octal(file.status.st_mode)))",
-                    "run `chmod go-w \(users)`",
+                    "run `chmod go-w \(path)`",
                     at: places.usersFile)
             }
+            content = try file.contents(max: UsersFile.byteLimit)
         } catch {
-            findings.report("\(label) \(error.what)", error.mend(users), at: places.usersFile)
+            findings.report("\(label) \(error.what)", error.mend(path), at: places.usersFile)
+            return nil
+        }
+        do throws(UsersFile.Mistake) {
+            return try UsersFile(parsing: content)
+        } catch {
+            findings.report("\(label) \(error)", "make its lines with `electd password USER`", at: places.usersFile)
+            return nil
         }
     }
 

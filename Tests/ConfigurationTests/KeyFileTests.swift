@@ -20,10 +20,13 @@ import Testing
         }
 
         func write(_ name: String, _ count: Int = 32, mode: mode_t = 0o600) throws {
+            try write(name, [UInt8](repeating: 7, count: count), mode: mode)
+        }
+
+        func write(_ name: String, _ bytes: [UInt8], mode: mode_t) throws {
             let descriptor = open("\(path)/\(name)", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
             try #require(descriptor >= 0)
-            let bytes = [UInt8](repeating: 7, count: count)
-            #expect(Glibc.write(descriptor, bytes, count) == count)
+            #expect(Glibc.write(descriptor, bytes, bytes.count) == bytes.count)
             #expect(fchmod(descriptor, mode) == 0)
             close(descriptor)
         }
@@ -43,7 +46,7 @@ import Testing
         func good() throws {
             try write("secret")
             try write("identity", 64)
-            try write("users", 5, mode: 0o640)
+            try write("users", Array(UsersFileTests.line.utf8), mode: 0o640)
             try write("notify", 1, mode: 0o755)
         }
 
@@ -97,7 +100,7 @@ import Testing
         try directory.good()
         try directory.write("secret", mode: 0o640)
         try directory.write("identity", mode: 0o604)
-        try directory.write("users", mode: 0o602)
+        try directory.write("users", Array(UsersFileTests.line.utf8), mode: 0o602)
         try directory.write("notify", mode: 0o775)
         try directory.write("probe", mode: 0o757)
         #expect(
@@ -107,6 +110,21 @@ import Testing
                 "e.yaml:13:5: command D/probe runs with the daemon's rights and can be written by others (mode 0757); run `chmod go-w D/probe`",
                 "e.yaml:28:5: on_change D/notify runs with the daemon's rights and can be written by others (mode 0775); run `chmod go-w D/notify`",
                 "e.yaml:51:3: users_file D/users can be written by others (mode 0602); run `chmod go-w D/users`",
+            ])
+    }
+
+    @Test func aUsersFileThatIsNoneIsRefused() throws {
+        let directory = try Directory()
+        try directory.good()
+        try directory.write("users", Array("admin:admin\n".utf8), mode: 0o600)
+        #expect(
+            try directory.check().problems == [
+                "e.yaml:51:3: users_file D/users has no `user:$argon2id$…` in line 1; make its lines with `electd password USER`"
+            ])
+        try directory.write("users", 70_000)
+        #expect(
+            try directory.check().problems == [
+                "e.yaml:51:3: users_file D/users is longer than 65536 bytes; name the right file, or shorten it"
             ])
     }
 
