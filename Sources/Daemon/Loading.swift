@@ -7,17 +7,20 @@ package struct LoadedConfiguration: Sendable {
     package var configuration: Configuration
     package var this: Configuration.Node
     package var rules: Rules
+    /// Who may look at the statistics; nil when everybody may, or there are none.
+    package var users: UsersFile?
 
     /// Reads and checks a file and the key files that it names.
     ///
     /// - Throws: every problem found, each with file, line and column.
     package static func load(_ path: String) throws(ConfigurationErrors) -> LoadedConfiguration {
         let file = try ConfigurationFile.load(path: path)
+        var users: UsersFile?
         let this = try file.checkFiles(
             secret: { path in _ = try ClusterSecret.read(path) },
-            publicKey: { path in try SigningKey.read(path).publicKey.bytes })
+            publicKey: { path in try SigningKey.read(path).publicKey.bytes }, users: { users = $0 })
         return LoadedConfiguration(
-            configuration: file.configuration, this: this, rules: Rules(file.configuration, this: this))
+            configuration: file.configuration, this: this, rules: Rules(file.configuration, this: this), users: users)
     }
 
     /// Two groups whose names come to one number on the wire; as good as never, and then a rename away.

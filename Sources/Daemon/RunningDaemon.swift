@@ -71,19 +71,22 @@ package final class RunningDaemon: Sendable {
         let control = try ControlServer(path: options.socketPath, group: loops) { [weak self] request in
             await self?.answer(request, checks: checks) ?? .refusal(503, "electd is ending")
         }
+        let statistics = StatisticsService(log: log) { [weak self] in await self?.status(checks) }
+        let page = try await statistics.open(for: current)
         let state = try Assembly(
             loaded: current, options: options, log: log, mailbox: mailbox, reports: reports()
         ).startElection()
         try proxy?.apply(current.configuration.servicePlan(on: current.this))
         if proxy == nil { mailbox.post(.dataPlane(up: true)) }
         await checks.apply(current.configuration.checkPlans(on: current.this))
+        await statistics.take(current, page)
         // Ended in the opposite order: the election first, so that the group is handed over while all else works.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
-                    .init(service: ControlService(server: control)), .init(service: ProxyService(proxy: proxy)),
-                    .init(service: CheckService(checks: checks)),
-                    .init(service: ReloadService(daemon: self, checks: checks)),
+                    .init(service: ControlService(server: control)), .init(service: statistics),
+                    .init(service: ProxyService(proxy: proxy)), .init(service: CheckService(checks: checks)),
+                    .init(service: ReloadService(daemon: self, checks: checks, statistics: statistics)),
                     .init(
                         service: ElectionService(mailbox: mailbox, left: left, stopped: stopped),
                         successTerminationBehavior: .gracefullyShutdownGroup,
@@ -131,7 +134,7 @@ package final class RunningDaemon: Sendable {
     }
 
     /// Takes a new configuration, or leaves everything as it is and says why.
-    func reload(checks: CheckRunner) async {
+    func reload(checks: CheckRunner, statistics: StatisticsService) async {
         let new: LoadedConfiguration
         do {
             new = try LoadedConfiguration.load(options.configurationPath)
@@ -148,7 +151,9 @@ package final class RunningDaemon: Sendable {
             log.error("reload: the first services need a restart of electd; the configuration in force stays")
             return
         }
+        let page: StatisticsServer?
         do {
+            page = try await statistics.open(for: new)
             try proxy?.apply(new.configuration.servicePlan(on: new.this))
         } catch {
             log.error("reload: \(error); the configuration in force stays")
@@ -157,6 +162,7 @@ package final class RunningDaemon: Sendable {
         loaded.withLock { $0 = new }
         mailbox.post(.reconfigure(new.configuration, new.rules))
         await checks.apply(new.configuration.checkPlans(on: new.this))
+        await statistics.take(new, page)
         log.notice("reload: the new configuration is in force")
     }
 }

@@ -39,6 +39,7 @@ extension RunningDaemon {
         if let counters = counted?.counters {
             status.responses = ResponseCounts(counters)
             status.connectErrors = counters.econ
+            status.responseErrors = counters.eresp
             status.retries = counters.wretr
             status.redispatches = counters.wredis
         }

@@ -57,10 +57,11 @@ struct ProxyService: Service {
 struct ReloadService: Service {
     let daemon: RunningDaemon
     let checks: CheckRunner
+    let statistics: StatisticsService
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            await daemon.reload(checks: checks)
+            await daemon.reload(checks: checks, statistics: statistics)
         }
     }
 }
