@@ -38,6 +38,8 @@ enum Talk {
 extension ExitCode {
     /// The data was damaged, or doesn't reproduce.
     static let difference = ExitCode(1)
+    /// What was given to read can't be used.
+    static let dataError = ExitCode(65)
     /// The daemon doesn't answer.
     static let unavailable = ExitCode(69)
     /// An internal failure: the daemon ended because it could no longer keep its word.
@@ -47,4 +49,6 @@ extension ExitCode {
     static let cannotCreate = ExitCode(73)
     /// The configuration has mistakes.
     static let configuration = ExitCode(78)
+    /// As shells tell of SIGINT.
+    static let interrupted = ExitCode(130)
 }
