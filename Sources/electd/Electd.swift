@@ -12,7 +12,8 @@ struct Electd: AsyncParsableCommand {
         // The process that `run` starts without privileges; nothing for people.
         subcommands: [ProxyVerb.self],
         groupedSubcommands: [
-            CommandGroup(name: "The daemon", subcommands: [Run.self, Check.self, KeyGen.self, Secret.self, Password.self]),
+            CommandGroup(
+                name: "The daemon", subcommands: [Run.self, Check.self, KeyGen.self, Secret.self, Password.self]),
             CommandGroup(
                 name: "Talking to it",
                 subcommands: [Status.self, Transfer.self, Maintenance.self, Server.self]),
