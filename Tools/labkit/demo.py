@@ -22,9 +22,9 @@ from .scenario import Outcome, Scenario, now
 
 LEGEND = """outage: the longest time from one answered request to the next; with nothing wrong, 10 to 40 ms.
 failed requests: of 100 per second, each on a connection of its own. One counts as failed when its connection isn't
-open within 500 ms, when it is reset, or when no page comes within 2 s. So every request that begins in an outage is
-one, although a browser would just ask again and be served after a second. Requests under way on a machine that
-is killed or gives up the address are lost with it.
+open within 500 ms, when it is refused or reset, or when no page comes within 2 s. So every request that begins in
+an outage is one, although a browser would just ask again and be served after a second. Requests under way on a
+machine that is killed or gives up the address are lost with it.
 moments with two holders: two machines that answered ARP or HTTP for the address at the same time; polled 100 times
 a second, each machine by itself. Must be none, also between the faults."""
 
