@@ -16,9 +16,11 @@ struct Assembly {
     let mailbox: Mailbox<ElectionLetter>
     let reports: ElectionReports
 
-    /// - Returns: what starts the thread; the caller keeps the state directory's lock as long as the daemon runs.
-    func startElection() throws -> StateDirectory {
+    /// - Parameter prepare: what must have succeeded before the node says a word, and must not precede the closed gates.
+    /// - Returns: the state directory, whose lock the caller keeps as long as the daemon runs.
+    func startElection(after prepare: () throws -> Void) throws -> StateDirectory {
         let interfaces = try cleanKernel()
+        try prepare()
         let key = try SigningKey.read(loaded.configuration.identityFile)
         let secret = try ClusterSecret.read(loaded.configuration.secretFile)
         let state = try StateDirectory.open(options.stateDirectory)

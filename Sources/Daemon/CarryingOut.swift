@@ -118,7 +118,20 @@ extension ElectionLoop {
         elector.rules.groups.first { $0.id == group }?.name ?? "group \(group.rawValue)"
     }
 
+    /// Tells what the node is to begin with: of each group the last thing that was to be told.
+    func tellFirstRoles() {
+        let changes = firstChanges ?? []
+        firstChanges = nil
+        for group in elector.rules.groups {
+            if let change = changes.last(where: { $0.group == group.id }) { tell(change) }
+        }
+    }
+
     private func tell(_ change: Change) {
+        if firstChanges != nil {
+            firstChanges?.append(change)
+            return
+        }
         lastChanges[change.group] = LastChange(change: change, at: BootInstant.now())
         let role =
             switch change.role {

@@ -35,6 +35,8 @@ final class ElectionLoop {
     var sent: UInt64 = 0
     var accepted: UInt64 = 0
     var fatalCause: FatalCause?
+    /// Changes of the first steps, told when the links are known: until then every interface counts as down.
+    var firstChanges: [Change]? = []
     private var steps = 0
     private var isStopping = false
     private let epoll: Int32
@@ -84,6 +86,7 @@ final class ElectionLoop {
         for group in elector.rules.groups {
             step(.link(group.id, up: isUsable(group.id)))
         }
+        tellFirstRoles()
         var ready = [epoll_event](repeating: epoll_event(), count: 32)
         while !isStopping {
             setTimer()

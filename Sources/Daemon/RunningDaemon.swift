@@ -75,8 +75,10 @@ package final class RunningDaemon: Sendable {
         let page = try await statistics.open(for: current)
         let state = try Assembly(
             loaded: current, options: options, log: log, mailbox: mailbox, reports: reports()
-        ).startElection()
-        try proxy?.apply(current.configuration.servicePlan(on: current.this))
+        ).startElection {
+            // A port that is taken keeps the node from starting, not from ending well.
+            try proxy?.apply(current.configuration.servicePlan(on: current.this))
+        }
         if proxy == nil { mailbox.post(.dataPlane(up: true)) }
         await checks.apply(current.configuration.checkPlans(on: current.this))
         await statistics.take(current, page)
