@@ -80,7 +80,7 @@ struct StatisticsCSVTests {
         let head = rows(StatusSamples.healthy)[0]
         #expect(head[0] == "# pxname")
         // Those that read by place count from 0, as in HAProxy's management guide, section 9.1.
-        let places = [
+        let places: [(Int, String)] = [
             (1, "svname"), (4, "scur"), (7, "stot"), (8, "bin"), (9, "bout"), (12, "ereq"), (13, "econ"), (14, "eresp"),
             (15, "wretr"), (16, "wredis"), (17, "status"), (32, "type"), (39, "hrsp_1xx"), (43, "hrsp_5xx"),
             (44, "hrsp_other"), (56, "last_chk"), (61, "ttime"), (73, "addr"), (75, "mode"),
@@ -91,7 +91,7 @@ struct StatisticsCSVTests {
     @Test func aServiceIsAFrontendItsServersAndABackend() {
         let rows = rows(StatusSamples.healthy)
         #expect(
-            rows.map { "\($0[0]) \($0[1]) \($0[17])" }.dropFirst() == [
+            rows.dropFirst().map { [$0[0], $0[1], $0[17]].joined(separator: " ") } == [
                 "cluster37 FRONTEND OPEN", "cluster37 fred UP", "cluster37 ethyl UP", "cluster37 BACKEND UP",
             ])
         #expect(rows.allSatisfy { $0.count == rows[0].count })
