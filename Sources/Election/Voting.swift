@@ -2,7 +2,10 @@
 extension Elector {
     /// Whether this voter would vote for the candidate now, by everything but the ballot's term.
     private func wouldHelp(_ candidate: NodeLife, priority: UInt16, in group: Group, at now: Instant) -> Bool {
-        guard voters.contains(rules.this), !storageHasFailed, now >= silentUntil, !needsFloor else { return false }
+        // Nor a word that its disk couldn't keep in time: a candidate would count on it, and hold others up.
+        guard voters.contains(rules.this), !storageHasFailed, !storageIsSlow, now >= silentUntil, !needsFloor else {
+            return false
+        }
         // S1: the voter's own promise has expired or was released, or binds it to this very node (S11).
         if let promise = group.promise, now < promise.until, promise.to.node != candidate.node { return false }
         // A vote that waits for the disk counts as cast, or two candidates outbid each other for ever (L4).

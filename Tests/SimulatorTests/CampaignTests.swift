@@ -20,6 +20,7 @@ struct CampaignTests {
             3,  // two candidates outbade each other while their ballots were being written (L4)
             139, 180, 188, 200,
             1_080,  // two candidates split the votes at the same instant, term after term
+            6_328,  // a voter whose disk hung said that it would vote, again and again
             5_062, 5_146, 5_196,  // the same, each bound to itself meanwhile
         ] as [UInt64])
     func oldFailuresStayMended(_ seed: UInt64) { run(seed...seed, minutes: 1) }
