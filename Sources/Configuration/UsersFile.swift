@@ -40,7 +40,7 @@ package struct UsersFile: Equatable, Sendable {
             let text = line.reversed().drop { blanks.contains($0) }.reversed().drop { blanks.contains($0) }
             if text.isEmpty || text.first == UInt8(ascii: "#") { continue }
             let parts = text.split(separator: UInt8(ascii: ":"), maxSplits: 1, omittingEmptySubsequences: false)
-            guard parts.count == 2, Self.isName(Array(parts[0])),
+            guard parts.count == 2, Self.isName(Array(parts[0])), !parts[1].contains(UInt8(ascii: ":")),
                 let hash = PasswordHash(parsing: String(decoding: parts[1], as: UTF8.self))
             else { throw .malformed(line: index + 1) }
             let name = Array(parts[0])

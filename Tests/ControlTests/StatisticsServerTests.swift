@@ -168,10 +168,11 @@ struct StatisticsServerTests {
                 #expect(answer.hasPrefix("HTTP/1.1 200"))
                 clients.append(client)
             }
-            let over = try? await WebClient.ask(port, "/stats")
+            let question = "GET /stats HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+            let over = try? await WebClient.ask(port, raw: question)
             #expect(over == nil)
             clients.removeLast()
-            let admitted = try await eventually { (try? await WebClient.ask(port, "/stats")) != nil }
+            let admitted = try await eventually { (try? await WebClient.ask(port, raw: question)) != nil }
             #expect(admitted)
             withExtendedLifetime(clients) {}
         }
