@@ -33,6 +33,33 @@ package struct ProxyCounters: Equatable, Sendable, BitwiseCopyable {
     /// Connections made to servers, and requests sent on one that was there already.
     package var connect: UInt64 = 0
     package var reuse: UInt64 = 0
+    /// Requests that wait for a server's turn, now and the most at once (as with `smax`, a sum over the threads).
+    package var qcur: UInt64 = 0
+    package var qmax: UInt64 = 0
+    /// Times that a balancing rule chose the server, as against a cookie or a retry.
+    package var lbtot: UInt64 = 0
+    /// Requests and responses refused by a rule; connections refused at accept, and before their first request.
+    package var dreq: UInt64 = 0
+    package var dresp: UInt64 = 0
+    package var dcon: UInt64 = 0
+    package var dses: UInt64 = 0
+    /// Requests that the proxy answered itself, as by a redirect.
+    package var intercepted: UInt64 = 0
+    /// Ours to blame: no descriptor, no memory.
+    package var eint: UInt64 = 0
+    /// Times that a server was ejected because it failed too often in a row.
+    package var ejected: UInt64 = 0
+    /// Lines of the access log that were dropped, because whoever takes them was too slow.
+    package var logDropped: UInt64 = 0
+    /// Idle connections to servers, now.
+    package var idleConnCur: UInt64 = 0
+    /// Exchanges with all of the times below, and each time's sum in microseconds: in the queue, to connect, to the
+    /// response's first byte, and from the request to the end.
+    package var timed: UInt64 = 0
+    package var qtimeSum: UInt64 = 0
+    package var ctimeSum: UInt64 = 0
+    package var rtimeSum: UInt64 = 0
+    package var ttimeSum: UInt64 = 0
 
     package init() {}
 
@@ -43,7 +70,9 @@ package struct ProxyCounters: Equatable, Sendable, BitwiseCopyable {
             ("ereq", ereq), ("econ", econ), ("eresp", eresp), ("wretr", wretr), ("wredis", wredis),
             ("cli_abrt", cliAbrt), ("srv_abrt", srvAbrt), ("hrsp_1xx", hrsp1xx), ("hrsp_2xx", hrsp2xx),
             ("hrsp_3xx", hrsp3xx), ("hrsp_4xx", hrsp4xx), ("hrsp_5xx", hrsp5xx), ("hrsp_other", hrspOther),
-            ("connect", connect), ("reuse", reuse),
+            ("connect", connect), ("reuse", reuse), ("qcur", qcur), ("qmax", qmax), ("lbtot", lbtot), ("dreq", dreq),
+            ("dresp", dresp), ("dcon", dcon), ("dses", dses), ("intercepted", intercepted), ("eint", eint),
+            ("ejected", ejected), ("log_dropped", logDropped), ("idle_conn_cur", idleConnCur),
         ]
     }
 
@@ -58,6 +87,15 @@ package struct ProxyCounters: Equatable, Sendable, BitwiseCopyable {
 
     @inline(__always)
     mutating func ended() { scur &-= 1 }
+
+    @inline(__always)
+    mutating func beganWaiting() {
+        qcur &+= 1
+        if qcur > qmax { qmax = qcur }
+    }
+
+    @inline(__always)
+    mutating func endedWaiting() { qcur &-= 1 }
 
     @inline(__always)
     mutating func answered(_ status: Int) {
