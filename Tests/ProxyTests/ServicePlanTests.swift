@@ -71,6 +71,10 @@ struct ServicePlanTests {
         try refuses { $0.services[0].servers[0].cookie = "ethyl" }
         try refuses { $0.services[0].servers[0].name = "ethyl" }
         try refuses { $0.services[0].servers[0].weight = 257 }
+        try refuses { $0.services[0].pools = [] }
+        try refuses { $0.services[0].pools[0].servers = [0, 2] }
+        try refuses { $0.services[0].pools[0].servers = [0, 0] }
+        try refuses { $0.services[0].pools += $0.services[0].pools }
     }
 
     @Test(

@@ -46,6 +46,8 @@ package struct Connection {
     var server: UInt16 = Connection.noServer
     /// Client: the server that was tried last.
     var lastServer: UInt16 = Connection.noServer
+    /// Client: place of its request's pool in the service.
+    var pool: UInt16 = 0
     /// Server: interim responses so far.
     var interims: UInt8 = 0
     var heldClass: UInt8 = 0
@@ -81,6 +83,7 @@ package struct Connection {
     var address = ClientAddress()
 
     static let noServer = UInt16.max
+    static let noPool = UInt16.max
 
     @inline(__always)
     var hasUnsent: Bool { queueSent < queueCount || pipeCount > 0 }

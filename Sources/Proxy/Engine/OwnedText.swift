@@ -24,6 +24,11 @@ struct OwnedText {
         return memcmp(bytes, other, count) == 0
     }
 
+    func equals(_ other: OwnedText) -> Bool {
+        guard let bytes = other.bytes else { return count == 0 }
+        return equals(bytes, other.count)
+    }
+
     mutating func deallocate() {
         bytes?.deallocate()
         bytes = nil

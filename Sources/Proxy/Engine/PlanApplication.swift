@@ -40,6 +40,7 @@ extension ProxyWorker {
             tables.planned.append(index)
         }
         tables.serial = serial
+        movePools()
         retireUnplanned()
         tables.reclaim()
     }
@@ -57,7 +58,6 @@ extension ProxyWorker {
         entry.pointee.isDirty = true
         entry.pointee.planService = UInt16(place)
         entry.pointee.mode = service.mode
-        entry.pointee.balance = service.balance
         entry.pointee.closes = service.connection == .close
         entry.pointee.retries = UInt8(service.retries)
         entry.pointee.redispatches = service.redispatch
@@ -79,6 +79,7 @@ extension ProxyWorker {
             list[entry.pointee.serverCount] = UInt16(serverIndex)
             entry.pointee.serverCount += 1
         }
+        configurePools(index, of: service)
     }
 
     private func configureCookie(_ entry: UnsafeMutablePointer<ServiceEntry>, _ service: ServicePlan.Service) {
@@ -164,6 +165,7 @@ extension ProxyWorker {
             closeListeners(tables.services + index)
             // Exchanges that are going on come to their end, and their connections with them.
             tables.services[index].closes = true
+            tables.services[index].refreshPools(tables.servers)
         }
         for index in 0..<tables.serverCount where !tables.servers[index].isPlanned { closeIdle(of: index) }
         forEachConnection { worker, fd, slot in
@@ -181,6 +183,7 @@ extension ProxyWorker {
         if let health { tables.servers[index].health = health }
         if let duty { tables.servers[index].duty = duty }
         tables.servers[index].isDirty = true
+        entry.pointee.refreshPools(tables.servers)
         if !tables.servers[index].takesBoundClients { closeIdle(of: index) }
     }
 

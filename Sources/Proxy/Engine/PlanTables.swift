@@ -18,6 +18,8 @@ struct PlanTables {
     var planned: [Int] = []
     var serviceNames: [String: Int] = [:]
     var serverNames: [ServerIdentity: Int] = [:]
+    /// While a plan is taken: of each service whose pools moved, former place -> place.
+    var poolMoves: [Int: [UInt16]] = [:]
     var freeServices: [Int] = []
     var freeServers: [Int] = []
 

@@ -12,8 +12,6 @@ struct ServerEntry {
     var health = ServicePlan.Health.unverified
     var duty = ServicePlan.Duty.ready
     var weight: Int32 = 1
-    /// Smooth round robin's running balance.
-    var balance: Int32 = 0
 
     /// Exchanges going on.
     var exchanges: Int32 = 0
@@ -48,7 +46,6 @@ struct ServiceEntry {
     var isPlanned = false
     var planService: UInt16 = 0
     var mode = ServicePlan.Mode.http
-    var balance = ServicePlan.Balance.roundrobin
     /// `connection: close` on both sides.
     var closes = false
     var insertsCookie = false
@@ -74,6 +71,9 @@ struct ServiceEntry {
     /// Indices in the table of servers, in the plan's order.
     var servers: UnsafeMutablePointer<UInt16>?
     var serverCount = 0
+    /// What is balanced over, in the plan's order; at least one.
+    var pools: UnsafeMutablePointer<PoolEntry>?
+    var poolCount = 0
     var listeners: UnsafeMutablePointer<Int32>?
     var listenerCount = 0
     var cookieName = OwnedText()
@@ -87,7 +87,23 @@ struct ServiceEntry {
         return Int(servers[place])
     }
 
+    /// The pool of that place; nil: it is gone.
+    @inline(__always)
+    func pool(_ place: UInt16) -> UnsafeMutablePointer<PoolEntry>? {
+        guard let pools, Int(place) < poolCount else { return nil }
+        return pools + Int(place)
+    }
+
+    /// To be called whenever something changed that decides who gets new clients.
+    func refreshPools(_ servers: UnsafePointer<ServerEntry>) {
+        for place in 0..<poolCount { pools?[place].refresh(servers) }
+    }
+
     mutating func deallocateLists() {
+        for place in 0..<poolCount { pools?[place].deallocate() }
+        pools?.deallocate()
+        pools = nil
+        poolCount = 0
         servers?.deallocate()
         listeners?.deallocate()
         servers = nil

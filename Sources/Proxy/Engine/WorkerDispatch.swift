@@ -99,11 +99,12 @@ extension ProxyWorker {
         let isBound =
             bound != Int(Connection.noServer) && isOurs(bound, client) && tables.servers[bound].takesBoundClients
         if isBound && client.pointee.tried & bit(bound) == 0 { return .server(bound) }
+        guard let pool = service.pointee.pool(client.pointee.pool) else { return .nobody }
         let chosen = Balancer.choose(
-            service, tables.servers, tried: client.pointee.tried, hash: client.pointee.address.hash)
+            pool, tables.servers, tried: client.pointee.tried, hash: client.pointee.address.hash)
         if chosen >= 0 { return .server(chosen) }
         if client.pointee.tried == 0 { return .nobody }
-        return isBound || hasCandidate(service) ? .later : .nobody
+        return isBound || pool.pointee.hasCandidate ? .later : .nobody
     }
 
     /// Not so when the plan changed while the request waited, and the entry has become another service's.
@@ -112,12 +113,8 @@ extension ProxyWorker {
         tables.servers[server].service == client.pointee.service
     }
 
-    private func bit(_ server: Int) -> UInt64 { Balancer.bit(ofPlace: Int(tables.servers[server].planServer)) }
-
-    private func hasCandidate(_ service: UnsafePointer<ServiceEntry>) -> Bool {
-        for place in 0..<service.pointee.serverCount
-        where tables.servers[service.pointee.serverIndex(place)].takesNewClients { return true }
-        return false
+    private func bit(_ server: Int) -> UInt64 {
+        1 &<< UInt64(Balancer.bitNumber(ofPlace: Int(tables.servers[server].planServer)))
     }
 
     @inline(__always)

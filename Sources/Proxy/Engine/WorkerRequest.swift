@@ -105,6 +105,7 @@ extension ProxyWorker {
             if slot.pointee.body.isDone { slot.pointee.phase = .response }
         }
         if slot.pointee.phase == .body { touch(fd, slot) }
+        slot.pointee.pool = 0
         slot.pointee.server = boundServer(service, bytes, head)
         hold(slot, rest, left, partial: false)
         dispatch(fd, RequestBytes(bytes: output.base, count: output.count))

@@ -19,6 +19,8 @@ package struct ServicePlan: Equatable, Sendable {
         package static let services = 256
         package static let listeners = 64
         package static let servers = 1024
+        /// Of one service.
+        package static let pools = 64
         /// Of all services together.
         package static let allServers = 8192
         /// Bytes of UTF-8 in any name.
@@ -141,7 +143,6 @@ package struct ServicePlan: Equatable, Sendable {
         package var name: String
         package var listeners: [Endpoint]
         package var mode: Mode
-        package var balance: Balance
         package var connection: ConnectionPolicy
         /// Says the client's address in X-Forwarded-For.
         package var forwardedFor: Bool
@@ -155,17 +156,19 @@ package struct ServicePlan: Equatable, Sendable {
         package var maxConnections: Int
         package var timeouts: Timeouts
         package var servers: [Server]
+        /// 1 to `Limit.pools`; the first takes what no rule sends elsewhere.
+        package var pools: [Pool]
 
+        /// - Parameter pools: nil: one over all servers, with `balance`.
         package init(
             name: String, listeners: [Endpoint], mode: Mode = .http, balance: Balance = .roundrobin,
             connection: ConnectionPolicy = .keepAlive, forwardedFor: Bool = false, cookie: Cookie? = nil,
             retries: Int = 3, redispatch: Bool = true, maxConnections: Int = 2_000, timeouts: Timeouts = Timeouts(),
-            servers: [Server]
+            servers: [Server], pools: [Pool]? = nil
         ) {
             self.name = name
             self.listeners = listeners
             self.mode = mode
-            self.balance = balance
             self.connection = connection
             self.forwardedFor = forwardedFor
             self.cookie = cookie
@@ -174,6 +177,7 @@ package struct ServicePlan: Equatable, Sendable {
             self.maxConnections = maxConnections
             self.timeouts = timeouts
             self.servers = servers
+            self.pools = pools ?? [Pool(balance: balance, servers: Array(servers.indices))]
         }
     }
 }

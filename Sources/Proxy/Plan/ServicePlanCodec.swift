@@ -86,7 +86,6 @@ extension ServicePlan.Service {
     fileprivate func encode(into writer: inout PlanWriter) {
         writer.put(name)
         writer.put(mode.rawValue)
-        writer.put(balance.rawValue)
         writer.put(connection.rawValue)
         writer.put(forwardedFor)
         writer.put(cookie != nil)
@@ -104,12 +103,13 @@ extension ServicePlan.Service {
         for listener in listeners { listener.encode(into: &writer) }
         writer.put(UInt16(servers.count))
         for server in servers { server.encode(into: &writer) }
+        writer.put(UInt16(pools.count))
+        for pool in pools { pool.encode(into: &writer) }
     }
 
     fileprivate init(from reader: inout PlanReader) throws(ServicePlanError) {
         let name = try reader.takeText()
         let mode: ServicePlan.Mode = try reader.takeCase()
-        let balance: ServicePlan.Balance = try reader.takeCase()
         let connection: ServicePlan.ConnectionPolicy = try reader.takeCase()
         let forwardedFor = try reader.takeFlag()
         var cookie: ServicePlan.Cookie?
@@ -126,9 +126,11 @@ extension ServicePlan.Service {
         for _ in 0..<(try reader.takeCount()) { listeners.append(try ServicePlan.Endpoint(from: &reader)) }
         var servers: [ServicePlan.Server] = []
         for _ in 0..<(try reader.takeCount()) { servers.append(try ServicePlan.Server(from: &reader)) }
+        var pools: [ServicePlan.Pool] = []
+        for _ in 0..<(try reader.takeCount()) { pools.append(try ServicePlan.Pool(from: &reader)) }
         self.init(
-            name: name, listeners: listeners, mode: mode, balance: balance, connection: connection,
-            forwardedFor: forwardedFor, cookie: cookie, retries: retries, redispatch: redispatch,
-            maxConnections: maxConnections, timeouts: timeouts, servers: servers)
+            name: name, listeners: listeners, mode: mode, connection: connection, forwardedFor: forwardedFor,
+            cookie: cookie, retries: retries, redispatch: redispatch, maxConnections: maxConnections,
+            timeouts: timeouts, servers: servers, pools: pools)
     }
 }

@@ -39,11 +39,11 @@ extension ServicePlan {
         try Self.require(servers <= Limit.allServers, "the number of servers")
     }
 
-    fileprivate static func require(_ holds: Bool, _ what: @autoclosure () -> String) throws(ServicePlanError) {
+    static func require(_ holds: Bool, _ what: @autoclosure () -> String) throws(ServicePlanError) {
         guard holds else { throw .outOfRange(what()) }
     }
 
-    fileprivate static func requireName(_ name: String, _ what: String) throws(ServicePlanError) {
+    static func requireName(_ name: String, _ what: String) throws(ServicePlanError) {
         try require((1...Limit.name).contains(name.utf8.count), "the length of \(what)")
     }
 }
@@ -67,6 +67,12 @@ extension ServicePlan.Service {
             }
         }
         try validateServers()
+        try ServicePlan.require((1...Limit.pools).contains(pools.count), "the number of pools of \(name)")
+        var poolNames = Set<String>()
+        for pool in pools {
+            guard poolNames.insert(pool.name).inserted else { throw .duplicate("pool \(name)/\(pool.name)") }
+            try pool.validate(in: name, serverCount: servers.count)
+        }
     }
 
     private func validateServers() throws(ServicePlanError) {
