@@ -1,12 +1,12 @@
 extension Elector {
     /// The instant at which `step(.timer)` is due at the latest; nil before the start and after the end.
-    package var nextDeadline: Instant? {
+    func deadline() -> Instant? {
         guard isRunning, !hasLeft else { return nil }
         var next = min(heartbeatAt, roundRetryAt ?? heartbeatAt)
         for place in groups.indices {
             switch groups[place].role {
             case .standby:
-                let at = campaignAt(groups[place])
+                let at = campaignAt(place)
                 if at > lastStepAt { next = min(next, at) }
                 // A patience round or two may have to pass as well (L3).
                 for rounds: UInt64 in 1...2 {
@@ -44,7 +44,7 @@ extension Elector {
     private var roundRetryAt: Instant? {
         guard let last = rounds.last?.sentAt else { return nil }
         for place in groups.indices where rules.groups[place].mode == .majority {
-            guard let holding = groups[place].holding, holding.answered < last else { continue }
+            guard let answered = groups[place].roundAnswered, answered < last else { continue }
             return last + Span(nanoseconds: rules.timing.heartbeat.nanoseconds / 3)
         }
         return nil
@@ -52,7 +52,7 @@ extension Elector {
 
     mutating func giveUpLapsed(at now: Instant, _ effects: inout [Effect]) {
         for place in groups.indices {
-            guard let holding = groups[place].holding, now >= holding.leaseUntil else { continue }
+            guard let until = groups[place].leaseUntil, now >= until else { continue }
             // L2: a holder without a lease closes, releases, and asks for no more promises.
             withdraw(place, because: .leaseLapsed, to: nil, &effects)
         }
@@ -95,35 +95,36 @@ extension Elector {
         let next = heartbeatAt + interval
         heartbeatAt = now >= heartbeatAt && next > now ? next : now + interval
         var heard: [Heard] = []
+        heard.reserveCapacity(peers.count)
         for node in rules.indices {
-            let peer = peers[Int(node.rawValue)]
-            guard let incarnation = peer.incarnation, let at = peer.directAt else { continue }
+            let index = Int(node.rawValue)
+            guard let incarnation = peers[index].incarnation, let at = peers[index].directAt else { continue }
             let age = min(now.since(at).nanoseconds / 1_000_000, 65_535)
             heard.append(
                 Heard(
-                    node: node, incarnation: incarnation, sequence: peer.directSequence,
+                    node: node, incarnation: incarnation, sequence: peers[index].directSequence,
                     ageMilliseconds: UInt16(truncatingIfNeeded: age)))
         }
         let heartbeat = Heartbeat(
             safetyDigest: rules.safetyDigest, configurationDigest: rules.configurationDigest, heard: heard,
-            groups: groups.map { standingToTell($0, at: now) })
+            groups: groups.indices.map { standingToTell($0, at: now) })
         let round = send(.heartbeat(heartbeat), to: .everyone, &effects)
         rounds.append(Round(sequence: round, sentAt: now))
         if rounds.count > Bound.rounds { rounds.removeFirst() }
-        for place in groups.indices where groups[place].holding != nil { openRound(place, at: now, &effects) }
+        for place in groups.indices where groups[place].leaseUntil != nil { openRound(place, at: now, &effects) }
     }
 
-    private func standingToTell(_ group: Group, at now: Instant) -> GroupBeat {
+    private func standingToTell(_ place: Int, at now: Instant) -> GroupBeat {
         GroupBeat(
-            group: group.id, eligible: ineligibility(in: group) == nil, holding: group.holding != nil,
-            priority: priority(in: group), term: termToTell(group),
-            holder: holder(of: group, at: now), release: group.ownRelease)
+            group: groups[place].id, eligible: ineligibility(in: place) == nil,
+            holding: groups[place].leaseUntil != nil, priority: priority(in: place), term: termToTell(place),
+            holder: holder(in: place, at: now), release: groups[place].ownRelease)
     }
 
     /// A holder asks for promises in its own term, however new a term others have voted or campaigned in meanwhile:
     /// its voters answer for the certificate that they know (design L3).
-    private func termToTell(_ group: Group) -> Term {
-        group.holding?.term ?? max(group.newestTerm, group.ballot.term)
+    private func termToTell(_ place: Int) -> Term {
+        groups[place].termHeld ?? max(groups[place].newestTerm, groups[place].ballot.term)
     }
 
     /// Tells everybody at once instead of at the next interval.
@@ -131,7 +132,7 @@ extension Elector {
 
     private mutating func report(_ place: Int, _ effects: inout [Effect]) {
         guard case .standby = groups[place].role, rules.groups[place].mayHold(rules.this) else { return }
-        let reason = ineligibility(in: groups[place])
+        let reason = ineligibility(in: place)
         let role: Change.Role = reason == nil ? .standby : .fault
         if role == groups[place].reported { return }
         groups[place].reported = role

@@ -1,14 +1,12 @@
 /// The candidate: from the end of the old holder's lease to a certificate of its own.
 extension Elector {
     /// When this standby may first ask for votes, if nothing else happens; `.max` while it may not at all.
-    func campaignAt(_ group: Group) -> Instant {
-        let never = Instant(nanoseconds: .max)
-        let groupRules = rules(of: group)
-        guard groupRules.mayHold(rules.this), !needsFloor, ineligibility(in: group) == nil else { return never }
-        if groupRules.mode == .pair { return pairTakeoverAt(group) }
-        var at = max(silentUntil, steadyFrom, group.retreatUntil)
-        if let promise = group.promise, promise.to.node != rules.this { at = max(at, promise.until) }
-        if let claimedAt = group.claimedAt, hasValidHolder(group, at: lastStepAt) {
+    func campaignAt(_ place: Int) -> Instant {
+        guard !needsFloor, ineligibility(in: place) == nil else { return Instant(nanoseconds: .max) }
+        if rules.groups[place].mode == .pair { return pairTakeoverAt(place) }
+        var at = max(silentUntil, steadyFrom, groups[place].retreatUntil)
+        if let promise = groups[place].promise, promise.to.node != rules.this { at = max(at, promise.until) }
+        if let claimedAt = groups[place].claimedAt, hasValidHolder(in: place, at: lastStepAt) {
             at = max(at, claimedAt + rules.timing.promise)
         }
         return at
@@ -16,18 +14,17 @@ extension Elector {
 
     /// L5: eligible, connected to a quorum, no valid holder known, and ranked above every candidate whose patience
     /// round hasn't passed.
-    private func mayCampaign(_ group: Group, at now: Instant) -> Bool {
-        guard now >= campaignAt(group), !hasValidHolder(group, at: now), voters.contains(rules.this),
+    private func mayCampaign(_ place: Int, at now: Instant) -> Bool {
+        guard now >= campaignAt(place), !hasValidHolder(in: place, at: now), voters.contains(rules.this),
             isConnectedToQuorum(rules.this, at: now),
-            let own = standing(of: rules.this, in: group, at: now), own.isEligible
+            let own = standing(of: rules.this, in: place, at: now), own.isEligible
         else { return false }
-        let better = betterCandidates(than: own, in: group, at: now)
-        let patience = rules.timing.patience * UInt64(better.count)
-        return now >= group.freeSince + patience
+        let better = better(than: own, in: place, at: now).count
+        return now >= groups[place].freeSince + rules.timing.patience * better
     }
 
     mutating func campaignIfDue(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
-        guard now >= campaignAt(groups[place]), mayCampaign(groups[place], at: now) else { return }
+        guard mayCampaign(place, at: now) else { return }
         let term = max(groups[place].newestTerm, groups[place].ballot.term).next
         var willing = NodeSet()
         willing.insert(rules.this)
@@ -41,13 +38,13 @@ extension Elector {
 
     private mutating func ask(_ place: Int, term: Term, trial: Bool, _ effects: inout [Effect]) -> Sequence {
         let request = VoteRequest(
-            group: groups[place].id, term: term, trial: trial, priority: priority(in: groups[place]))
+            group: groups[place].id, term: term, trial: trial, priority: priority(in: place))
         return send(.voteRequest(request), to: .everyone, &effects)
     }
 
     mutating func continueCanvass(_ canvass: Canvass, in place: Int, at now: Instant, _ effects: inout [Effect]) {
         guard now >= canvass.retryAt else { return }
-        guard now < canvass.endsAt, mayCampaign(groups[place], at: now) else {
+        guard now < canvass.endsAt, mayCampaign(place, at: now) else {
             groups[place].role = .standby
             return
         }
@@ -76,7 +73,7 @@ extension Elector {
     private mutating func requestVotes(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
         guard case .candidate(var candidacy) = groups[place].role else { return }
         let request = VoteRequest(
-            group: groups[place].id, term: candidacy.term, trial: false, priority: priority(in: groups[place]))
+            group: groups[place].id, term: candidacy.term, trial: false, priority: priority(in: place))
         let round = send(.voteRequest(request), to: .everyone, &effects)
         candidacy.requests.append(Round(sequence: round, sentAt: now))
         if candidacy.requests.count > Bound.rounds { candidacy.requests.removeFirst() }
@@ -89,7 +86,7 @@ extension Elector {
         _ candidacy: Candidacy, in place: Int, at now: Instant, _ effects: inout [Effect]
     ) {
         guard now >= candidacy.retryAt else { return }
-        guard now < candidacy.endsAt, ineligibility(in: groups[place]) == nil else {
+        guard now < candidacy.endsAt, ineligibility(in: place) == nil else {
             abandon(candidacy, in: place, at: now)
             return
         }

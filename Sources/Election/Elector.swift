@@ -44,6 +44,10 @@ package struct Elector: Hashable, Sendable {
     var heartbeatAt = Instant.zero
     /// The heartbeats sent, oldest first, at most `Bound.rounds`: the rounds that promises may echo.
     var rounds: [Round] = []
+    /// Of `peers`' heartbeats, at hand.
+    var told: Told
+    /// The instant at which `step(.timer)` is due at the latest; nil before the start and after the end.
+    package internal(set) var nextDeadline: Instant?
 
     package init(rules: Rules) {
         precondition(rules.nodes.count <= Bound.nodes && rules.groups.count <= Bound.groups)
@@ -53,6 +57,7 @@ package struct Elector: Hashable, Sendable {
         quorum = rules.quorum
         self.rules.groups.sort { $0.id < $1.id }
         peers = Array(repeating: Peer(), count: rules.nodes.count)
+        told = Told(nodes: rules.nodes.count, groups: rules.groups.count)
         checks = Array(repeating: nil, count: rules.checks.count)
         groups = self.rules.groups.map { Group(id: $0.id, ballot: Ballot(term: .none, candidate: nil), at: .zero) }
     }
@@ -83,6 +88,7 @@ package struct Elector: Hashable, Sendable {
         guard isRunning else { return effects }
         storageIsSlow = unwrittenSince.map { now.since($0) >= rules.timing.promise } ?? false
         advance(at: now, &effects)
+        nextDeadline = deadline()
         return effects
     }
 
@@ -129,7 +135,7 @@ package struct Elector: Hashable, Sendable {
         case .withdrawn(let id, let ticket):
             if let place = groups.firstIndex(of: id) { withdrawn(ticket, in: place, at: now, &effects) }
         case .gateLost(let id):
-            if let place = groups.firstIndex(of: id), groups[place].holding != nil {
+            if let place = groups.firstIndex(of: id), groups[place].leaseUntil != nil {
                 withdraw(place, because: .gateLapsed, to: nil, &effects)
             }
         case .check(let index, let passing):
@@ -189,6 +195,7 @@ package struct Elector: Hashable, Sendable {
         }
         peers[index] = Peer()
         peers[index].incarnation = life.incarnation
+        told.forget(life.node)
         return true
     }
 
@@ -219,13 +226,6 @@ package struct Elector: Hashable, Sendable {
             return checks[old]
         }
         rules = sorted
-    }
-
-    func rules(of group: Group) -> GroupRules {
-        guard let place = groups.firstIndex(of: group.id) else {
-            preconditionFailure("groups and their rules are kept in step")
-        }
-        return rules.groups[place]
     }
 
     /// Asks for the memory to be written; what it says then is what the disk will have.

@@ -1,27 +1,25 @@
 extension Elector {
     /// Why this node may not hold the group now; nil when it may.
-    func ineligibility(in group: Group) -> Reason? {
-        let groupRules = rules(of: group)
-        if !groupRules.mayHold(rules.this) { return .reconfigured }
+    func ineligibility(in place: Int) -> Reason? {
+        if !rules.groups[place].mayHold(rules.this) { return .reconfigured }
         if storageHasFailed { return .storageFailed }
         // Giving up never waits for a disk, and holding needs none; taking does.
-        if storageIsSlow && !group.isOpen { return .storageSlow }
+        if storageIsSlow && !groups[place].isOpen { return .storageSlow }
         if isLeaving { return .leaving }
         if isInMaintenance { return .maintenance }
-        if !group.linkIsUp { return .linkDown }
-        if groupRules.needsDataPlane && !dataPlaneIsUp { return .dataPlaneDown }
-        for check in groupRules.checks where check.weight == 0 && !passes(check.check) { return .checkFailed }
+        if !groups[place].linkIsUp { return .linkDown }
+        if rules.groups[place].needsDataPlane && !dataPlaneIsUp { return .dataPlaneDown }
+        for check in rules.groups[place].checks where check.weight == 0 && !passes(check.check) { return .checkFailed }
         return nil
     }
 
     /// The configured priority and the weights of the checks, as keepalived adds them up; 1 to 65,535, or 0 for a
     /// node that may not hold.
-    func priority(in group: Group) -> UInt16 {
-        let groupRules = rules(of: group)
-        let base = groupRules.priority(of: rules.this)
+    func priority(in place: Int) -> UInt16 {
+        let base = rules.groups[place].priority(of: rules.this)
         if base == 0 { return 0 }
         var sum = Int(base)
-        for check in groupRules.checks {
+        for check in rules.groups[place].checks {
             if check.weight > 0 && passes(check.check) { sum += Int(check.weight) }
             if check.weight < 0 && !passes(check.check) { sum += Int(check.weight) }
         }
@@ -31,22 +29,21 @@ extension Elector {
     private func passes(_ check: UInt16) -> Bool { Int(check) < checks.count && checks[Int(check)] == true }
 
     /// Whom this node takes for the group's holder.
-    func holder(of group: Group, at now: Instant) -> NodeIndex? {
-        if group.holding != nil { return rules.this }
-        if rules(of: group).mode == .pair { return pairHolder(of: group, at: now) }
-        return hasValidHolder(group, at: now) ? group.certificate?.holder.node : nil
+    func holder(in place: Int, at now: Instant) -> NodeIndex? {
+        if groups[place].leaseUntil != nil { return rules.this }
+        if rules.groups[place].mode == .pair { return pairHolder(in: place, at: now) }
+        return hasValidHolder(in: place, at: now) ? groups[place].certificate?.holder.node : nil
     }
 
     /// Somebody else holds a certificate, has claimed it within D, and has neither released nor restarted.
     ///
     /// A claim that was passed on counts here: it keeps this node from campaigning, and does nothing else.
-    func hasValidHolder(_ group: Group, at now: Instant) -> Bool {
-        guard let certificate = group.certificate, let claimedAt = group.claimedAt, group.released == nil else {
-            return false
-        }
-        let node = certificate.holder.node
-        if node == rules.this { return false }
-        return peers[Int(node.rawValue)].incarnation == certificate.holder.incarnation
+    func hasValidHolder(in place: Int, at now: Instant) -> Bool {
+        guard let holder = groups[place].certificate?.holder, let claimedAt = groups[place].claimedAt,
+            groups[place].released == nil
+        else { return false }
+        if holder.node == rules.this { return false }
+        return peers[Int(holder.node.rawValue)].incarnation == holder.incarnation
             && now.since(claimedAt) < rules.timing.promise
     }
 }

@@ -131,6 +131,30 @@ extension Group {
         }
     }
 
+    /// The end of the lease that this node has, opened or about to be; nil when it has none.
+    var leaseUntil: Instant? {
+        switch role {
+        case .acquiring(let holding, _), .holding(let holding): holding.leaseUntil
+        default: nil
+        }
+    }
+
+    /// When the newest round was sent that a quorum has answered; nil when this node has no lease.
+    var roundAnswered: Instant? {
+        switch role {
+        case .acquiring(let holding, _), .holding(let holding): holding.answered
+        default: nil
+        }
+    }
+
+    /// The term that this node holds.
+    var termHeld: Term? {
+        switch role {
+        case .acquiring(let holding, _), .holding(let holding): holding.term
+        default: nil
+        }
+    }
+
     /// Whom the last holder named, for D from when it was heard: views of a release differ, and must not for ever.
     func successor(at now: Instant, within span: Span) -> NodeIndex? {
         now.since(releasedAt) < span ? released?.successor : nil

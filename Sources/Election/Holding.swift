@@ -18,59 +18,68 @@ extension Elector {
 
     /// A heartbeat was sent for this holding: it is a round, and the holder is a voter of itself.
     mutating func openRound(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
-        guard var holding = groups[place].holding else { return }
+        guard let term = groups[place].termHeld else { return }
         if rules.groups[place].mode == .pair {
-            guard case .holding = groups[place].role else { return }
+            guard case .holding(var holding) = groups[place].role else { return }
             // Nobody is asked; the lease only makes a frozen daemon fall silent.
+            let before = holding.leaseUntil
             holding.leaseUntil = now + rules.timing.lease
-            extend(place, to: holding, &effects)
+            groups[place].role = .holding(holding)
+            if holding.leaseUntil > before {
+                effects.append(.renewGate(groups[place].id, until: holding.leaseUntil))
+            }
             return
         }
-        guard promiseRound(to: life, term: holding.term, in: place, at: now) else { return }
-        holding.acknowledge(rules.this, now)
-        extend(place, to: holding, &effects)
+        guard promiseRound(to: life, term: term, in: place, at: now) else { return }
+        acknowledge(rules.this, now, in: place, &effects)
     }
 
     mutating func receivePromise(
         _ promise: Promise, from voter: NodeIndex, at now: Instant, _ effects: inout [Effect]
     ) {
         guard promise.holder == life, voters.contains(voter),
-            let sentAt = rounds.first(where: { $0.sequence == promise.round })?.sentAt
+            let sentAt = rounds.last(where: { $0.sequence == promise.round })?.sentAt
         else { return }
         for bond in promise.bonds {
             guard let place = groups.firstIndex(of: bond.group), rules.groups[place].mode == .majority,
-                var holding = groups[place].holding, holding.term == bond.term
+                groups[place].termHeld == bond.term
             else { continue }
-            holding.acknowledge(voter, sentAt)
-            extend(place, to: holding, &effects)
+            acknowledge(voter, sentAt, in: place, &effects)
         }
     }
 
-    private mutating func extend(_ place: Int, to holding: Holding, _ effects: inout [Effect]) {
-        var holding = holding
-        let before = groups[place].holding?.leaseUntil ?? .zero
-        if rules.groups[place].mode == .majority {
+    /// Counts a voter's answer to the round that was sent then.
+    private mutating func acknowledge(
+        _ voter: NodeIndex, _ sentAt: Instant, in place: Int, _ effects: inout [Effect]
+    ) {
+        let role = groups[place].role
+        // Its array moves through the change instead of being copied by it.
+        groups[place].role = .standby
+        switch role {
+        case .acquiring(var holding, let ticket):
+            holding.acknowledge(voter, sentAt)
             holding.extendLease(quorum: quorum, lease: rules.timing.lease)
-        }
-        switch groups[place].role {
-        case .acquiring(_, let ticket): groups[place].role = .acquiring(holding, ticket)
-        case .holding:
+            groups[place].role = .acquiring(holding, ticket)
+        case .holding(var holding):
+            let before = holding.leaseUntil
+            holding.acknowledge(voter, sentAt)
+            holding.extendLease(quorum: quorum, lease: rules.timing.lease)
             groups[place].role = .holding(holding)
             if holding.leaseUntil > before {
                 effects.append(.renewGate(groups[place].id, until: holding.leaseUntil))
             }
-        case .standby, .canvassing, .candidate, .withdrawing: break
+        case .standby, .canvassing, .candidate, .withdrawing: groups[place].role = role
         }
     }
 
     /// Looks whether the holder should stop being it: by its own state, or for a better node.
     mutating func tendHolding(_ holding: Holding, in place: Int, at now: Instant, _ effects: inout [Effect]) {
-        if let reason = ineligibility(in: groups[place]) {
+        if let reason = ineligibility(in: place) {
             withdraw(place, because: reason, to: bestOther(place, at: now)?.node, &effects)
             return
         }
         guard let dwell = rules.groups[place].preemptAfter, !holding.isPinned,
-            let own = standing(of: rules.this, in: groups[place], at: now)
+            let own = standing(of: rules.this, in: place, at: now)
         else { return }
         guard let best = betterOther(place, than: own, at: now) else {
             groups[place].better = nil
@@ -91,17 +100,17 @@ extension Elector {
 
     private func betterOther(_ place: Int, than own: Standing, at now: Instant) -> Standing? {
         if rules.groups[place].mode == .pair {
-            return pairPeer(of: groups[place])
-                .flatMap { standing(of: $0, in: groups[place], at: now) }
+            return pairPeer(in: place)
+                .flatMap { standing(of: $0, in: place, at: now) }
                 .flatMap { $0.isEligible && $0.outranks(own) ? $0 : nil }
         }
-        return betterCandidates(than: own, in: groups[place], at: now).first
+        return better(than: own, in: place, at: now).best
     }
 
     /// An operator's transfer that was asked of this node: the holder carries it out, any other passes it on.
     mutating func order(_ request: TransferRequest, at now: Instant, _ effects: inout [Effect]) {
         guard let place = groups.firstIndex(of: request.group) else { return }
-        if groups[place].holding == nil, let holder = holder(of: groups[place], at: now), holder != rules.this {
+        if groups[place].leaseUntil == nil, let holder = holder(in: place, at: now), holder != rules.this {
             send(.transferRequest(request), to: .node(holder), &effects)
         } else {
             carryOut(request, at: now, &effects)
@@ -110,8 +119,8 @@ extension Elector {
 
     mutating func carryOut(_ request: TransferRequest, at now: Instant, _ effects: inout [Effect]) {
         let node = request.to
-        guard let place = groups.firstIndex(of: request.group), groups[place].holding != nil, node != rules.this,
-            let standing = standing(of: node, in: groups[place], at: now), standing.isEligible
+        guard let place = groups.firstIndex(of: request.group), groups[place].leaseUntil != nil, node != rules.this,
+            let standing = standing(of: node, in: place, at: now), standing.isEligible
         else { return }
         guard rules.groups[place].mode == .pair || isConnectedToQuorum(node, at: now) else { return }
         withdraw(place, because: .ordered, to: node, &effects)
@@ -126,7 +135,7 @@ extension Elector {
         groups[place].role = .withdrawing(Withdrawal(ticket: ticket, release: release, reason: reason))
         groups[place].better = nil
         effects.append(.withdraw(id, ticket))
-        let role: Change.Role = ineligibility(in: groups[place]) == nil ? .standby : .fault
+        let role: Change.Role = ineligibility(in: place) == nil ? .standby : .fault
         groups[place].reported = role
         effects.append(.changed(Change(group: id, role: role, term: holding.term, reason: reason)))
     }
@@ -153,9 +162,14 @@ extension Holding {
 
     /// The lease counts from the newest round that a quorum has answered (S3); it never gets shorter.
     mutating func extendLease(quorum: Int, lease: Span) {
-        let newestFirst = acknowledged.compactMap { $0 }.sorted(by: >)
-        guard newestFirst.count >= quorum else { return }
-        answered = newestFirst[quorum - 1]
+        var newest: Instant?
+        for case let instant? in acknowledged where newest.map({ instant > $0 }) ?? true {
+            var answers = 0
+            for case let other? in acknowledged where other >= instant { answers += 1 }
+            if answers >= quorum { newest = instant }
+        }
+        guard let newest else { return }
+        answered = newest
         leaseUntil = max(leaseUntil, answered + lease)
     }
 }

@@ -23,6 +23,20 @@ package struct NodeIndex: Hashable, Comparable, Sendable {
     package static func < (left: NodeIndex, right: NodeIndex) -> Bool { left.rawValue < right.rawValue }
 }
 
+/// All nodes of a cluster in the order of their indices.
+package struct NodeIndices: RandomAccessCollection, Sendable {
+    package let count: Int
+
+    init(count: Int) {
+        precondition(count <= Bound.nodes)
+        self.count = count
+    }
+
+    package var startIndex: Int { 0 }
+    package var endIndex: Int { count }
+    package subscript(position: Int) -> NodeIndex { NodeIndex(UInt8(truncatingIfNeeded: position)) }
+}
+
 /// A set of nodes; its order of iteration is the order of the indices.
 package struct NodeSet: Hashable, Sendable {
     package private(set) var bits: UInt32
@@ -30,6 +44,8 @@ package struct NodeSet: Hashable, Sendable {
     package init() { bits = 0 }
 
     package mutating func insert(_ node: NodeIndex) { bits |= 1 << UInt32(node.rawValue) }
+
+    package mutating func remove(_ node: NodeIndex) { bits &= ~(1 << UInt32(node.rawValue)) }
 
     package func contains(_ node: NodeIndex) -> Bool {
         node.rawValue < UInt8(Bound.nodes) && bits & (1 << UInt32(node.rawValue)) != 0

@@ -3,44 +3,42 @@
 /// Both may hold while neither hears the other. Once both directions deliver, at most one holds after two message
 /// times, and merely hearing each other again never makes a new double (Specs/protocol.md, "Pair").
 extension Elector {
-    func pairPeer(of group: Group) -> NodeIndex? {
-        let groupRules = rules(of: group)
-        return rules.indices.first { $0 != rules.this && groupRules.mayHold($0) }
+    func pairPeer(in place: Int) -> NodeIndex? {
+        rules.indices.first { $0 != rules.this && rules.groups[place].mayHold($0) }
     }
 
-    func pairHolder(of group: Group, at now: Instant) -> NodeIndex? {
-        guard let peer = pairPeer(of: group), let beat = freshBeat(of: peer, in: group, at: now), beat.holding else {
+    func pairHolder(in place: Int, at now: Instant) -> NodeIndex? {
+        guard let peer = pairPeer(in: place), let beat = freshBeat(of: peer, in: place, at: now), beat.holding else {
             return nil
         }
         return peer
     }
 
-    private func freshBeat(of peer: NodeIndex, in group: Group, at now: Instant) -> GroupBeat? {
+    private func freshBeat(of peer: NodeIndex, in place: Int, at now: Instant) -> GroupBeat? {
         guard let at = peers[Int(peer.rawValue)].heartbeatAt, now.since(at) < rules.timing.promise else { return nil }
-        return peers[Int(peer.rawValue)].beat(of: group.id)
+        return beat(of: peer, in: place)
     }
 
     /// When silence alone would let this node take the group.
-    func pairTakeoverAt(_ group: Group) -> Instant {
+    func pairTakeoverAt(_ place: Int) -> Instant {
         let ready = max(silentUntil, steadyFrom)
-        guard let peer = pairPeer(of: group), let at = peers[Int(peer.rawValue)].heartbeatAt else { return ready }
+        guard let peer = pairPeer(in: place), let at = peers[Int(peer.rawValue)].heartbeatAt else { return ready }
         return max(ready, at + rules.timing.promise)
     }
 
     mutating func tendPairStandby(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
-        let group = groups[place]
-        guard !needsFloor, now >= silentUntil, now >= steadyFrom, ineligibility(in: group) == nil,
-            let peer = pairPeer(of: group), let own = standing(of: rules.this, in: group, at: now)
+        guard !needsFloor, now >= silentUntil, now >= steadyFrom, ineligibility(in: place) == nil,
+            let peer = pairPeer(in: place), let own = standing(of: rules.this, in: place, at: now)
         else { return }
-        guard let beat = freshBeat(of: peer, in: group, at: now) else {
+        guard let beat = freshBeat(of: peer, in: place, at: now) else {
             acquirePair(place, because: .peerSilent, isPinned: false, at: now, &effects)
             return
         }
-        if beat.holding || isClearing(beat, in: group, at: now) { return }
-        let isNamed = beat.release?.successor == rules.this && beat.release?.term == group.newestTerm
+        if beat.holding || isClearing(beat, in: place, at: now) { return }
+        let isNamed = beat.release?.successor == rules.this && beat.release?.term == groups[place].newestTerm
         let isOrdered = isNamed && beat.release?.ordered == true
         let other = Standing(
-            node: peer, isEligible: beat.eligible, isSuccessor: isSuccessor(peer, in: group),
+            node: peer, isEligible: beat.eligible, isSuccessor: isSuccessor(peer, in: place),
             priority: beat.priority)
         var named = own
         named.isSuccessor = isNamed
@@ -52,14 +50,15 @@ extension Elector {
     }
 
     /// The peer stopped claiming the group, but hasn't said that its gate is closed; it may for a lease still be open.
-    private func isClearing(_ beat: GroupBeat, in group: Group, at now: Instant) -> Bool {
-        guard beat.release == nil, let claimedAt = group.claimedAt else { return false }
+    private func isClearing(_ beat: GroupBeat, in place: Int, at now: Instant) -> Bool {
+        guard beat.release == nil, let claimedAt = groups[place].claimedAt else { return false }
         return now.since(claimedAt) < rules.timing.promise
     }
 
     /// This node's own release named the peer, and nothing newer has happened since.
-    private func isSuccessor(_ peer: NodeIndex, in group: Group) -> Bool {
-        group.ownRelease?.successor == peer && group.ownRelease?.term == group.newestTerm
+    private func isSuccessor(_ peer: NodeIndex, in place: Int) -> Bool {
+        let release = groups[place].ownRelease
+        return release?.successor == peer && release?.term == groups[place].newestTerm
     }
 
     private mutating func acquirePair(
@@ -80,8 +79,8 @@ extension Elector {
     mutating func hearPairPeer(
         _ beat: GroupBeat, from node: NodeIndex, in place: Int, at now: Instant, _ effects: inout [Effect]
     ) {
-        guard node == pairPeer(of: groups[place]), let own = standing(of: rules.this, in: groups[place], at: now),
-            groups[place].holding != nil
+        guard node == pairPeer(in: place), let own = standing(of: rules.this, in: place, at: now),
+            groups[place].leaseUntil != nil
         else { return }
         guard beat.holding else { return }
         let other = Standing(node: node, isEligible: beat.eligible, isSuccessor: false, priority: beat.priority)

@@ -11,21 +11,6 @@ struct Peer: Hashable, Sendable {
     var heartbeatAt: Instant?
     /// When the certificates of held groups were last repeated to it.
     var remindedAt: Instant?
-
-    func beat(of group: GroupID) -> GroupBeat? { heartbeat?.beat(of: group) }
-}
-
-extension Heartbeat {
-    /// The groups are sent in ascending order of id; a heartbeat that isn't sorted only hides its own groups.
-    func beat(of group: GroupID) -> GroupBeat? {
-        var low = 0
-        var high = groups.count
-        while low < high {
-            let middle = (low + high) / 2
-            if groups[middle].group < group { low = middle + 1 } else { high = middle }
-        }
-        return low < groups.count && groups[low].group == group ? groups[low] : nil
-    }
 }
 
 /// A candidate's place in the order of candidates: eligible before not, a named successor before others, then the
@@ -54,17 +39,16 @@ extension Elector {
         }
         let index = Int(listener.rawValue)
         guard let toldAt = peers[index].heartbeatAt, now.since(toldAt) < span,
-            let entry = peers[index].heartbeat?.heard.first(where: { $0.node == speaker })
+            let age = told.age(of: speaker, at: listener)
         else { return false }
-        return now.since(toldAt) + .milliseconds(UInt64(entry.ageMilliseconds)) < span
+        return now.since(toldAt) + age < span
     }
 
     /// Two-way, direct, fresher than D, with so many voters that the node could lead (rule L1).
     func isConnectedToQuorum(_ node: NodeIndex, at now: Instant) -> Bool {
         let span = rules.timing.promise
         var connected = 0
-        for index in 0..<UInt8(rules.nodes.count) where voters.contains(NodeIndex(index)) {
-            let voter = NodeIndex(index)
+        for voter in rules.indices where voters.contains(voter) {
             guard hears(node, voter, within: span, at: now), hears(voter, node, within: span, at: now) else { continue }
             connected += 1
             if connected == quorum { return true }
@@ -74,40 +58,44 @@ extension Elector {
 
     /// Whether the peer's promises mean what ours mean, as far as its last heartbeat tells.
     func agrees(_ node: NodeIndex) -> Bool {
-        node == rules.this || peers[Int(node.rawValue)].heartbeat?.safetyDigest == rules.safetyDigest
+        node == rules.this || told.agreeing.contains(node)
     }
 
     /// A node's place among the candidates; nil when it may not hold or hasn't been heard for D.
-    func standing(of node: NodeIndex, in group: Group, at now: Instant) -> Standing? {
-        let groupRules = rules(of: group)
-        guard groupRules.mayHold(node) else { return nil }
-        let isSuccessor = group.successor(at: now, within: rules.timing.promise) == node
+    func standing(of node: NodeIndex, in place: Int, at now: Instant) -> Standing? {
+        guard rules.groups[place].mayHold(node) else { return nil }
+        let isSuccessor = groups[place].successor(at: now, within: rules.timing.promise) == node
         if node == rules.this {
             return Standing(
-                node: node, isEligible: ineligibility(in: group) == nil, isSuccessor: isSuccessor,
-                priority: priority(in: group))
+                node: node, isEligible: ineligibility(in: place) == nil, isSuccessor: isSuccessor,
+                priority: priority(in: place))
         }
-        let peer = peers[Int(node.rawValue)]
-        guard agrees(node), let at = peer.heartbeatAt, now.since(at) < rules.timing.promise,
-            let beat = peer.beat(of: group.id)
+        guard agrees(node), let at = peers[Int(node.rawValue)].heartbeatAt, now.since(at) < rules.timing.promise,
+            let beat = beat(of: node, in: place)
         else { return nil }
         return Standing(
             node: node, isEligible: beat.eligible, isSuccessor: isSuccessor, priority: beat.priority)
     }
 
-    /// Eligible candidates that are connected to a quorum and rank above `candidate`, best first.
-    func betterCandidates(than candidate: Standing, in group: Group, at now: Instant) -> [Standing] {
-        var better: [Standing] = []
+    /// How many eligible candidates are connected to a quorum and rank above `candidate`, and the best of them.
+    func better(than candidate: Standing, in place: Int, at now: Instant) -> (count: UInt64, best: Standing?) {
+        var better: (count: UInt64, best: Standing?) = (0, nil)
         // Who has just given the group up without naming itself isn't waited for: it may still seem connected.
-        let isRecent = group.released != nil && now.since(group.releasedAt) < rules.timing.promise
-        let retired = isRecent ? group.certificate?.holder.node : nil
+        let isRecent = groups[place].released != nil && now.since(groups[place].releasedAt) < rules.timing.promise
+        let retired = isRecent ? groups[place].certificate?.holder.node : nil
         for node in rules.indices where node != candidate.node && node != retired {
-            guard let standing = standing(of: node, in: group, at: now), standing.isEligible,
+            guard let standing = standing(of: node, in: place, at: now), standing.isEligible,
                 standing.outranks(candidate), isConnectedToQuorum(node, at: now)
             else { continue }
-            better.append(standing)
+            better.count += 1
+            if better.best.map({ standing.outranks($0) }) ?? true { better.best = standing }
         }
-        return better.sorted { $0.outranks($1) }
+        return better
+    }
+
+    /// What the node's newest heartbeat says of the group.
+    func beat(of node: NodeIndex, in place: Int) -> GroupBeat? {
+        told.beats[Int(node.rawValue) * groups.count + place]
     }
 
     mutating func receiveHeartbeat(
@@ -122,9 +110,10 @@ extension Elector {
         peers[index].heartbeatSequence = sequence
         peers[index].heartbeatAt = now
         let agrees = heartbeat.safetyDigest == rules.safetyDigest
+        told.note(heartbeat, of: life.node, in: groups, agrees: agrees)
         var bonds: [Promise.Bond] = []
-        for beat in heartbeat.groups {
-            guard let place = groups.firstIndex(of: beat.group) else { continue }
+        for (position, beat) in heartbeat.groups.enumerated() {
+            guard let place = groups.firstIndex(of: beat.group, probably: position) else { continue }
             // Another configuration is no silence: a pair that holds twice must notice it all the same.
             let isPair = rules.groups[place].mode == .pair
             guard agrees || isPair else { continue }
@@ -141,7 +130,7 @@ extension Elector {
         }
         if agrees && relay == nil {
             passOn(life.node, at: now, &effects)
-            remind(life.node, of: heartbeat, at: now, &effects)
+            remind(life.node, at: now, &effects)
         }
     }
 
@@ -150,8 +139,8 @@ extension Elector {
         if beat.term.isWithinReach(of: groups[place].newestTerm) { groups[place].note(term: beat.term) }
         if let release = beat.release {
             groups[place].free(from: life, term: release.term, at: now)
-            if let certificate = groups[place].certificate, certificate.holder == life,
-                certificate.term == release.term, groups[place].released == nil
+            if groups[place].certificate?.holder == life, groups[place].certificate?.term == release.term,
+                groups[place].released == nil
             {
                 groups[place].released = release
                 groups[place].releasedAt = now
@@ -160,8 +149,7 @@ extension Elector {
         guard beat.holding else { return }
         if rules.groups[place].mode == .pair {
             groups[place].claimedAt = now
-        } else if let certificate = groups[place].certificate, certificate.holder == life, certificate.term == beat.term
-        {
+        } else if groups[place].certificate?.holder == life, groups[place].certificate?.term == beat.term {
             groups[place].claimedAt = now
         }
     }
@@ -176,15 +164,13 @@ extension Elector {
     }
 
     /// Repeats a held group's certificate to a peer that doesn't take this node for its holder.
-    private mutating func remind(
-        _ node: NodeIndex, of heartbeat: Heartbeat, at now: Instant, _ effects: inout [Effect]
-    ) {
+    private mutating func remind(_ node: NodeIndex, at now: Instant, _ effects: inout [Effect]) {
         let index = Int(node.rawValue)
         if let last = peers[index].remindedAt, now.since(last) < rules.timing.heartbeat { return }
-        for place in groups.indices {
-            guard groups[place].holding != nil, let certificate = groups[place].certificate else { continue }
-            let beat = heartbeat.beat(of: certificate.group)
-            if beat?.holder == rules.this && beat?.term == certificate.term { continue }
+        for place in groups.indices where groups[place].leaseUntil != nil {
+            let beat = beat(of: node, in: place)
+            if beat?.holder == rules.this && beat?.term == groups[place].certificate?.term { continue }
+            guard let certificate = groups[place].certificate else { continue }
             send(.certificate(certificate), to: .node(node), &effects)
             peers[index].remindedAt = now
         }
@@ -192,6 +178,12 @@ extension Elector {
 }
 
 extension [Group] {
+    /// Groups are kept sorted by id; nodes of one configuration have each at the same place.
+    func firstIndex(of id: GroupID, probably place: Int) -> Int? {
+        if place < count && self[place].id == id { return place }
+        return firstIndex(of: id)
+    }
+
     /// Groups are kept sorted by id.
     func firstIndex(of id: GroupID) -> Int? {
         var low = 0

@@ -42,7 +42,7 @@ package struct Rules: Hashable, Sendable {
         Int(node.rawValue) < nodes.count ? nodes[Int(node.rawValue)].name : "node \(node.rawValue)"
     }
 
-    package var indices: [NodeIndex] { (0..<UInt8(nodes.count)).map(NodeIndex.init) }
+    package var indices: NodeIndices { NodeIndices(count: nodes.count) }
 }
 
 package struct NodeRules: Hashable, Sendable {

@@ -59,6 +59,11 @@ extension Elector: Transcribable {
             groups.map(\.id) == rules.groups.map(\.id),
             groups.allSatisfy({ $0.refersOnlyToNodes(below: rules.nodes.count) })
         else { throw .outOfRange }
+        for node in rules.indices {
+            guard let heartbeat = peers[Int(node.rawValue)].heartbeat else { continue }
+            told.note(heartbeat, of: node, in: groups, agrees: heartbeat.safetyDigest == rules.safetyDigest)
+        }
+        nextDeadline = deadline()
     }
 }
 

@@ -42,7 +42,7 @@ package struct NodeView: Hashable, Sendable {
 
 extension Elector {
     package func view(at now: Instant) -> (groups: [GroupView], nodes: [NodeView]) {
-        (groups.map { view(of: $0, at: now) }, rules.indices.map { view(of: $0, at: now) })
+        (groups.indices.map { view(ofGroup: $0, at: now) }, rules.indices.map { view(of: $0, at: now) })
     }
 
     /// Whether the group is held, its gate open or about to be.
@@ -53,7 +53,7 @@ extension Elector {
 
     /// What is left of the lease of the group in that place of the rules; nil when this node doesn't hold it.
     package func leaseLeft(inPlace place: Int, at now: Instant) -> Span? {
-        groups[place].holding.map { $0.leaseUntil.since(now) }
+        groups[place].leaseUntil.map { $0.since(now) }
     }
 
     /// Whether this node can vote and take groups: false once its disk has refused.
@@ -64,18 +64,19 @@ extension Elector {
     /// The result last reported of a check; nil before the first.
     package func verdict(of check: UInt16) -> Bool? { Int(check) < checks.count ? checks[Int(check)] : nil }
 
-    private func view(of group: Group, at now: Instant) -> GroupView {
-        let groupRules = rules(of: group)
+    private func view(ofGroup place: Int, at now: Instant) -> GroupView {
+        let group = groups[place]
+        let groupRules = rules.groups[place]
         let holding = group.holding
-        let ineligibility = ineligibility(in: group)
+        let ineligibility = ineligibility(in: place)
         let term = holding?.term ?? (groupRules.mode == .majority ? group.certificate?.term : nil) ?? group.newestTerm
         var isHolding = false
         if case .holding = group.role { isHolding = true }
         return GroupView(
             id: group.id, name: groupRules.name, mode: groupRules.mode,
             role: role(in: groupRules, isHolding, ineligibility),
-            term: term, holder: holder(of: group, at: now), leaseLeft: holding.map { $0.leaseUntil.since(now) },
-            priority: priority(in: group), ineligibility: groupRules.mayHold(rules.this) ? ineligibility : nil,
+            term: term, holder: holder(in: place, at: now), leaseLeft: holding.map { $0.leaseUntil.since(now) },
+            priority: priority(in: place), ineligibility: groupRules.mayHold(rules.this) ? ineligibility : nil,
             certificate: groupRules.mode == .pair ? [] : group.certificate?.votes.map(\.voter) ?? [],
             isPinned: holding?.isPinned ?? false,
             failingChecks: groupRules.checks.map(\.check).filter { verdict(of: $0) != true })
@@ -98,7 +99,7 @@ extension Elector {
             return NodeView(
                 node: node, name: name, incarnation: incarnation, heardAgo: .zero,
                 configurationDigest: rules.configurationDigest, agrees: true,
-                isEligible: groups.contains { ineligibility(in: $0) == nil },
+                isEligible: groups.indices.contains { ineligibility(in: $0) == nil },
                 hears: rules.indices.filter {
                     $0 != node && hears(node, $0, within: rules.timing.promise, at: now)
                 })

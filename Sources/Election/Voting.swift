@@ -1,33 +1,33 @@
 /// The voter: grants, promises, and what it learns from certificates.
 extension Elector {
     /// Whether this voter would vote for the candidate now, by everything but the ballot's term.
-    private func wouldHelp(_ candidate: NodeLife, priority: UInt16, in group: Group, at now: Instant) -> Bool {
+    private func wouldHelp(_ candidate: NodeLife, priority: UInt16, in place: Int, at now: Instant) -> Bool {
         // Nor a word that its disk couldn't keep in time: a candidate would count on it, and hold others up.
         guard voters.contains(rules.this), !storageHasFailed, !storageIsSlow, now >= silentUntil, !needsFloor else {
             return false
         }
         // S1: the voter's own promise has expired or was released, or binds it to this very node (S11).
-        if let promise = group.promise, now < promise.until, promise.to.node != candidate.node { return false }
+        if let promise = groups[place].promise, now < promise.until, promise.to.node != candidate.node { return false }
         // A vote that waits for the disk counts as cast, or two candidates outbid each other for ever (L4).
-        if let armed = group.armed.first, armed.grant.candidate.node != candidate.node,
+        if let armed = groups[place].armed.first, armed.grant.candidate.node != candidate.node,
             now.since(armed.at) < rules.timing.promise
         {
             return false
         }
         // L5: no vote against a holder that is known to be alive, though only others can hear it.
-        if hasValidHolder(group, at: now), group.certificate?.holder.node != candidate.node { return false }
-        guard rules(of: group).mayHold(candidate.node), agrees(candidate.node),
+        if hasValidHolder(in: place, at: now), groups[place].certificate?.holder.node != candidate.node { return false }
+        guard rules.groups[place].mayHold(candidate.node), agrees(candidate.node),
             isConnectedToQuorum(candidate.node, at: now)
         else { return false }
         // Bound to this very life, it has nobody else to wait for: a lost vote is repeated, a holder certified anew.
-        if let promise = group.promise, now < promise.until, promise.to == candidate { return true }
+        if let promise = groups[place].promise, now < promise.until, promise.to == candidate { return true }
         let standing = Standing(
             node: candidate.node, isEligible: true,
-            isSuccessor: group.successor(at: now, within: rules.timing.promise) == candidate.node, priority: priority)
-        let better = betterCandidates(than: standing, in: group, at: now)
+            isSuccessor: groups[place].successor(at: now, within: rules.timing.promise) == candidate.node,
+            priority: priority)
         // L3: one patience round for each better candidate, from the end of the voter's own promise.
-        let patience = rules.timing.patience * UInt64(better.count)
-        return now >= group.freeSince + patience
+        let better = better(than: standing, in: place, at: now).count
+        return now >= groups[place].freeSince + rules.timing.patience * better
     }
 
     /// Answers a request for a vote, or keeps silent: a refusal changes nothing (L4).
@@ -35,13 +35,13 @@ extension Elector {
         _ request: VoteRequest, of candidate: NodeLife, round: Sequence, at now: Instant, _ effects: inout [Effect]
     ) {
         guard let place = groups.firstIndex(of: request.group), rules.groups[place].mode == .majority else { return }
-        let group = groups[place]
-        if let certificate = group.certificate, request.term <= certificate.term { return }
-        let isRepeated = request.term == group.ballot.term && group.ballot.candidate == candidate
-        guard request.term > group.ballot.term || isRepeated else { return }
+        if let certified = groups[place].certificate?.term, request.term <= certified { return }
+        let ballot = groups[place].ballot
+        let isRepeated = request.term == ballot.term && ballot.candidate == candidate
+        guard request.term > ballot.term || isRepeated else { return }
         // A term far beyond all that are known would use up the numbers.
-        guard request.term.isWithinReach(of: group.newestTerm) else { return }
-        guard wouldHelp(candidate, priority: request.priority, in: group, at: now) else { return }
+        guard request.term.isWithinReach(of: groups[place].newestTerm) else { return }
+        guard wouldHelp(candidate, priority: request.priority, in: place, at: now) else { return }
         var grant = Grant(
             group: request.group, term: request.term, trial: request.trial, candidate: candidate, round: round)
         if request.trial {
@@ -82,12 +82,13 @@ extension Elector {
 
     /// Sends a vote whose ballot is on disk (S2), unless the voter has been bound otherwise meanwhile.
     mutating func cast(_ grant: Grant, in place: Int, at now: Instant, _ effects: inout [Effect]) {
-        let group = groups[place]
-        guard !storageHasFailed, group.ballot == Ballot(term: grant.term, candidate: grant.candidate) else { return }
-        if let certificate = group.certificate, certificate.term >= grant.term { return }
-        if let promise = group.promise, now < promise.until, promise.to.node != grant.candidate.node { return }
+        guard !storageHasFailed, groups[place].ballot == Ballot(term: grant.term, candidate: grant.candidate) else {
+            return
+        }
+        if let certified = groups[place].certificate?.term, certified >= grant.term { return }
+        if let promise = groups[place].promise, now < promise.until, promise.to.node != grant.candidate.node { return }
         // Its own vote for a candidacy that is over would bind it for nothing.
-        if grant.candidate == life, !group.isCandidate(in: grant.term) { return }
+        if grant.candidate == life, !groups[place].isCandidate(in: grant.term) { return }
         groups[place].bind(to: grant.candidate, term: grant.term, until: now + rules.timing.promise)
         send(.grant(grant), to: .node(grant.candidate.node), &effects)
     }
@@ -96,14 +97,15 @@ extension Elector {
     ///
     /// Boot silence doesn't forbid it (S6): the certificate is a majority's word, not this voter's.
     mutating func promiseRound(to holder: NodeLife, term: Term, in place: Int, at now: Instant) -> Bool {
-        let group = groups[place]
-        guard voters.contains(rules.this), let certificate = group.certificate, certificate.holder == holder,
-            certificate.term == term
+        guard voters.contains(rules.this), groups[place].certificate?.holder == holder,
+            groups[place].certificate?.term == term
         else { return false }
         // S4: no promise in a term lower than one voted in.
-        guard term >= group.ballot.term else { return false }
+        guard term >= groups[place].ballot.term else { return false }
         // S5: a valid certificate of a newer term overrides a running promise, for heartbeats.
-        if let promise = group.promise, now < promise.until, promise.to.node != holder.node, term <= promise.term {
+        if let promise = groups[place].promise, now < promise.until, promise.to.node != holder.node,
+            term <= promise.term
+        {
             return false
         }
         groups[place].bind(to: holder, term: term, until: now + rules.timing.promise)
