@@ -57,16 +57,26 @@ extension Configuration {
             "threads \(service.threads.map(String.init) ?? "-")",
         ]
         lines += service.endpoints.map { "listen \($0)" }
-        if let cookie = service.cookie {
-            lines.append(
-                "cookie \(cookie.name) insert=\(cookie.insert) indirect=\(cookie.indirect) nocache=\(cookie.nocache)")
-        }
+        if let cookie = service.cookie { lines += Self.lines(cookie) }
         for server in service.servers {
             let check = server.check.map { "\(line($0.schedule)) \(line($0.probe))" } ?? "-"
             lines.append(
                 "server \(server.name) \(server.address) \(server.cookie ?? "-") \(server.weight) drain=\(server.drain)"
                     + " check \(check)")
         }
+        return lines
+    }
+
+    private static func lines(_ cookie: Cookie) -> [String] {
+        let flags = "insert=\(cookie.insert) indirect=\(cookie.indirect) nocache=\(cookie.nocache)"
+        var lines = ["cookie \(cookie.name) \(flags)"]
+        if cookie.preserve || cookie.secure || cookie.httpOnly {
+            lines.append("cookie preserve=\(cookie.preserve) secure=\(cookie.secure) http_only=\(cookie.httpOnly)")
+        }
+        if let sameSite = cookie.sameSite { lines.append("cookie same_site \(sameSite.rawValue)") }
+        if let maxAge = cookie.maxAge { lines.append("cookie max_age \(maxAge)") }
+        if let domain = cookie.domain { lines.append("cookie domain \(domain)") }
+        if cookie.path != "/" { lines.append("cookie path \(cookie.path)") }
         return lines
     }
 

@@ -176,6 +176,14 @@ extension Field {
         return text
     }
 
+    /// The path under which a browser sends a cookie.
+    func cookiePath() -> String? {
+        guard let path = printable("a path such as /", max: 128, forbidden: " ;") else { return nil }
+        if path.hasPrefix("/") { return path }
+        refuse("`\(key)` can't be \(quoted(path))", "begin it with a slash")
+        return nil
+    }
+
     /// `200`, `200-399`, or a list of such: sorted and disjoint.
     func statusCodes() -> [ClosedRange<Int>]? {
         guard let items = items(limit: 32, "status codes") else { return nil }

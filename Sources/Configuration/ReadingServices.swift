@@ -113,24 +113,6 @@ extension Reading {
         }
     }
 
-    private func cookie(_ section: Section) -> Configuration.Cookie? {
-        guard let field = section.optional("cookie") else { return nil }
-        if case .text(let name, _) = field.tree.content {
-            field.refuse(
-                "`cookie` must be a mapping, not \(quoted(name))",
-                "write { name: \(name.isEmpty ? "SERVERNAME" : quoted(name)) }")
-            return nil
-        }
-        let keys = ["name", "insert", "indirect", "nocache"]
-        guard let rule = Section(field.tree, "`cookie`", keys: keys, findings: findings),
-            let name = rule.required("name", "add the cookie's name, as in `name: SERVERNAME`")?
-                .printable("a token of RFC 9110", max: 64, forbidden: " \"(),/:;<=>?@[\\]{}")
-        else { return nil }
-        return Configuration.Cookie(
-            name: name, insert: rule.bool("insert", default: true), indirect: rule.bool("indirect", default: true),
-            nocache: rule.bool("nocache", default: true))
-    }
-
     private func timeouts(_ section: Section) -> Configuration.Timeouts {
         let rules = section.optional("timeouts").flatMap {
             Section($0.tree, "`timeouts`", keys: ["connect", "client", "server", "request"], findings: findings)
@@ -175,33 +157,5 @@ extension Reading {
                     name: entry.name, address: address, cookie: cookie, weight: weight, check: check, drain: drain))
         }
         return servers
-    }
-
-    /// A server's cookie, which it has exactly when the service has a rule for one.
-    private func serverCookie(
-        _ server: Section, hasCookie: Bool, known: inout [String: (server: String, place: Position)], name: String
-    ) -> String? {
-        guard hasCookie else {
-            if let place = server.place(of: "cookie") {
-                findings.report(
-                    "\(server.title) has a cookie and its service has no rule for one",
-                    "add `cookie: { name: SERVERNAME }` to the service, or remove this", at: place)
-            }
-            return nil
-        }
-        // RFC 6265, section 4.1.1: cookie-octet.
-        guard let field = server.required("cookie", "add `cookie: \(name)`, the value that binds clients to it"),
-            let value = field.printable("a cookie's value", max: 64, forbidden: " \",;\\")
-        else { return nil }
-        guard let other = known[value] else {
-            known[value] = (name, field.position)
-            return value
-        }
-        let isLater = other.place < field.position
-        let (late, early) = isLater ? (name, other.server) : (other.server, name)
-        findings.report(
-            "server \(quoted(late)) has the cookie value of server \(quoted(early)), \(quoted(value))",
-            "give each its own", at: isLater ? field.position : other.place)
-        return value
     }
 }

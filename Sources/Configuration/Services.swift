@@ -58,6 +58,19 @@ extension Configuration {
         package let indirect: Bool
         /// A response that sets it isn't cacheable.
         package let nocache: Bool
+        /// One that the server sets itself stays.
+        package let preserve: Bool
+        package let secure: Bool
+        package let httpOnly: Bool
+        package let sameSite: SameSite?
+        /// 1 s to ten years; nil: until the browser ends.
+        package let maxAge: TimeSpan?
+        package let domain: String?
+        package let path: String
+
+        package enum SameSite: String, CaseIterable, Equatable, Sendable {
+            case lax, strict, none
+        }
     }
 
     /// Each 10 ms to 24 h.

@@ -20,10 +20,7 @@ extension ServicePlan.Service {
             balance: ServicePlan.Balance(service.balance),
             connection: service.connection == .close ? .close : .keepAlive,
             forwardedFor: service.forwardedFor,
-            cookie: service.cookie.map { cookie in
-                ServicePlan.Cookie(
-                    name: cookie.name, insert: cookie.insert, indirect: cookie.indirect, nocache: cookie.nocache)
-            },
+            cookie: service.cookie.map(ServicePlan.Cookie.init),
             retries: service.retries, redispatch: service.redispatch, maxConnections: service.maxConnections,
             timeouts: ServicePlan.Timeouts(
                 connect: .init(service.timeouts.connect.milliseconds),
@@ -31,6 +28,25 @@ extension ServicePlan.Service {
                 server: .init(service.timeouts.server.milliseconds),
                 request: .init(service.timeouts.request.milliseconds)),
             servers: service.servers.compactMap(ServicePlan.Server.init))
+    }
+}
+
+extension ServicePlan.Cookie {
+    fileprivate init(_ rule: Configuration.Cookie) {
+        self.init(name: rule.name, insert: rule.insert, indirect: rule.indirect, nocache: rule.nocache)
+        preserve = rule.preserve
+        secure = rule.secure
+        httpOnly = rule.httpOnly
+        sameSite = rule.sameSite.map { choice in
+            switch choice {
+            case .lax: .lax
+            case .strict: .strict
+            case .none: .none
+            }
+        }
+        maxAge = rule.maxAge.map { UInt32(clamping: $0.milliseconds / 1_000) }
+        domain = rule.domain
+        path = rule.path
     }
 }
 

@@ -58,6 +58,7 @@ import Testing
         let cookie = try #require(service.cookie)
         #expect(cookie.name == "SERVERNAME")
         #expect(cookie.insert && cookie.indirect && cookie.nocache)
+        #expect(!cookie.preserve && !cookie.secure && !cookie.httpOnly && cookie.path == "/")
         #expect(service.retries == 3)
         #expect(service.redispatch)
         #expect(service.maxConnections == 2000)

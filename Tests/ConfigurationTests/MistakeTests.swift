@@ -194,6 +194,12 @@ struct Mistake: CustomTestStringConvertible, Sendable {
         .init(
             "{ name: SERVERNAME, insert: true, indirect: true, nocache: true }", "‸SERVERNAME",
             "`cookie` must be a mapping", "{ name: \"SERVERNAME\" }"),
+        .init("nocache: true }", "nocache: true, ‸same_site: none }", "browsers throw away", "`secure: true`"),
+        .init("nocache: true }", "nocache: true, same_site: ‸Lax }", "can't be \"Lax\"", "did you mean lax?"),
+        .init("nocache: true }", "nocache: true, max_age: ‸10ms }", "out of range", "choose 1s"),
+        .init("nocache: true }", "nocache: true, path: ‸app }", "can't be \"app\"", "slash"),
+        .init("nocache: true }", "nocache: true, domain: ‸\"a;b\" }", "can't be \"a;b\"", "example.com"),
+        .init("insert: true, ", "insert: false, ‸preserve: true, ", "without `insert`", "remove it"),
         .init("cookie: fred, ", "cookie: fred, weight: ‸257,", "out of range", "0 to 256"),
     ]
 

@@ -197,14 +197,22 @@ struct RequestHeadTests {
         #expect(try accepted(HeadTrial.request(bytes("\(method) / HTTP/1.1\r\nHost: a\r\n\r\n"))).mayGoOn == expected)
     }
 
-    @Test("absolute-form is taken when its authority is the Host")
+    @Test("absolute-form is taken when its authority is the Host, and goes on as a path")
     func absoluteForm() throws {
         let head = "GET HTTP://A.org:80/x?y HTTP/1.1\r\nHost: a.ORG:80\r\n\r\n"
-        #expect(try accepted(HeadTrial.request(bytes(head))).head == head)
+        #expect(
+            try accepted(HeadTrial.request(bytes(head))).head == "GET /x?y HTTP/1.1\r\nHost: a.ORG:80\r\n\r\n")
+        for (target, path) in [
+            ("GET http://a", "GET /"), ("GET http://a?q", "GET /?q"), ("OPTIONS http://a", "OPTIONS *"),
+        ] {
+            #expect(
+                try accepted(HeadTrial.request(bytes("\(target) HTTP/1.1\r\nHost: a\r\n\r\n"))).head
+                    == "\(path) HTTP/1.1\r\nHost: a\r\n\r\n")
+        }
         let old = "GET http://a.org/ HTTP/1.0\r\n\r\n"
         #expect(
             try accepted(HeadTrial.request(bytes(old))).head
-                == "GET http://a.org/ HTTP/1.0\r\nconnection: close\r\n\r\n")
+                == "GET / HTTP/1.0\r\nhost: a.org\r\nconnection: close\r\n\r\n")
     }
 }
 

@@ -26,8 +26,10 @@ package struct Connection {
         case connecting
         /// Server: no attempt is going on; the request waits here for the next one.
         case parked
-        /// Server: kept for the next request.
+        /// Server: kept for the next request, of whichever client.
         case idle
+        /// Server: kept for the next request of the one client in `bound`.
+        case bound
     }
 
     var generation: UInt32 = 0
@@ -73,6 +75,9 @@ package struct Connection {
     var wheelTick: UInt32 = 0
     var wheelNext: Int32 = -1
     var wheelPrevious: Int32 = -1
+
+    /// Client: an idle server connection that nobody else may use; server: that client. -1: none.
+    var bound: Int32 = -1
 
     /// Neighbours in the server's list of idle connections.
     var idleNext: Int32 = -1
@@ -132,6 +137,9 @@ struct ConnectionFlags: OptionSet {
     @inline(__always) static var bindsConnection: ConnectionFlags { bit(19) }
     /// Counted in its service.
     @inline(__always) static var counted: ConnectionFlags { bit(20) }
+
+    /// By its method the response may be cached.
+    @inline(__always) static var cacheable: ConnectionFlags { bit(26) }
 
     // Server.
     /// The queue holds every byte that this server was or will be sent.

@@ -76,6 +76,7 @@ extension ProxyWorker {
             let identity = PlanTables.ServerIdentity(service: index, name: server.name, address: server.address)
             guard let serverIndex = serverIndex(identity, server) else { break }
             configure(serverIndex, as: server, in: entry, place: entry.pointee.serverCount, service: index)
+            configureCookie(of: serverIndex, server, service)
             list[entry.pointee.serverCount] = UInt16(serverIndex)
             entry.pointee.serverCount += 1
         }
@@ -86,6 +87,7 @@ extension ProxyWorker {
         entry.pointee.cookieName.deallocate()
         entry.pointee.insertsCookie = service.cookie?.insert ?? false
         entry.pointee.forbidsCaching = service.cookie?.nocache ?? false
+        entry.pointee.preservesCookie = service.cookie?.preserve ?? false
         var rules = RequestRules()
         if service.mode == .http, let cookie = service.cookie {
             entry.pointee.cookieName = OwnedText(cookie.name)
@@ -120,13 +122,17 @@ extension ProxyWorker {
         entry.pointee.service = UInt16(serviceIndex)
         entry.pointee.name = server.address.socketName
         entry.pointee.weight = Int32(server.weight)
+    }
+
+    private func configureCookie(
+        of index: Int, _ server: ServicePlan.Server, _ service: ServicePlan.Service
+    ) {
+        let entry = tables.servers + index
         entry.pointee.cookie.deallocate()
         entry.pointee.cookieLine.deallocate()
-        guard service.pointee.rules.cookie != nil, let value = server.cookie else { return }
+        guard service.mode == .http, let rule = service.cookie, let value = server.cookie else { return }
         entry.pointee.cookie = OwnedText(value)
-        let name = (0..<service.pointee.cookieName.count).compactMap { service.pointee.cookieName.bytes?[$0] }
-        entry.pointee.cookieLine = OwnedText(
-            "set-cookie: \(String(decoding: name, as: UTF8.self))=\(value); path=/\r\n")
+        entry.pointee.cookieLine = OwnedText(rule.line(value: value))
     }
 
     // MARK: listeners

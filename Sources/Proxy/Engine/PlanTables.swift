@@ -69,7 +69,9 @@ struct PlanTables {
     /// Frees the entries that are in no plan and that no connection names any more.
     mutating func reclaim() {
         for (identity, index) in serverNames where !servers[index].isPlanned {
-            guard servers[index].exchanges == 0, servers[index].idleCount == 0 else { continue }
+            guard servers[index].exchanges == 0, servers[index].idleCount == 0, servers[index].boundCount == 0 else {
+                continue
+            }
             // A client may still name it by its cookie; the next request of that client looks the name up again.
             serverNames[identity] = nil
             servers[index].cookie.deallocate()

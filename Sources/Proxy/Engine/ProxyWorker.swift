@@ -233,7 +233,7 @@ package struct ProxyWorker: ~Copyable {
         case .tunnel: relayTunnel(fd)
         case .lingering: discard(fd)
         case .closing: if slot.pointee.flags.contains(.hungUp) { clientGone(fd) }
-        case .connecting, .parked, .idle: break
+        case .connecting, .parked, .idle, .bound: break
         }
     }
 
@@ -244,7 +244,7 @@ package struct ProxyWorker: ~Copyable {
         case .head: readResponse(fd)
         case .body: relayResponse(fd)
         case .tunnel: relayTunnel(fd)
-        case .idle: closeServer(fd)  // it closed, or it talks although nobody asked
+        case .idle, .bound: closeServer(fd)  // it closed, or it talks although nobody asked
         case .connecting, .parked, .response, .closing, .lingering: break
         }
     }

@@ -18,6 +18,8 @@ struct ServerEntry {
     /// Idle connections, the youngest first.
     var idleHead: Int32 = -1
     var idleCount: Int32 = 0
+    /// Kept connections that belong to one client each.
+    var boundCount: Int32 = 0
 
     var cookie = OwnedText()
     /// `set-cookie: NAME=VALUE; path=/` with its CR LF.
@@ -50,6 +52,7 @@ struct ServiceEntry {
     var closes = false
     var insertsCookie = false
     var forbidsCaching = false
+    var preservesCookie = false
     var redispatches = true
     var retries: UInt8 = 0
     var rules = RequestRules()

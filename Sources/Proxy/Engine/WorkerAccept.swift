@@ -116,6 +116,7 @@ extension ProxyWorker {
     mutating func closeClient(_ fd: Int32) {
         let slot = slab.slot(fd)
         precondition(slot.pointee.peer < 0, "a client leaves after its server")
+        if slot.pointee.bound >= 0 { closeServer(slot.pointee.bound) }
         leaveService(slot)
         closeSocket(fd, slot)
     }

@@ -39,7 +39,7 @@ extension ProxyWorker {
         case .tunnel:
             if slot.pointee.peer < 0 || slab.slot(slot.pointee.peer).pointee.phase == .tunnel { closePair(fd) }
         case .closing, .lingering: closeClient(fd)
-        case .connecting, .parked, .idle: break
+        case .connecting, .parked, .idle, .bound: break
         }
     }
 
@@ -53,7 +53,7 @@ extension ProxyWorker {
         switch slot.pointee.phase {
         case .connecting: serverBroke(fd, .connect)
         case .parked: resumeParked(fd)
-        case .idle: closeServer(fd)
+        case .idle, .bound: closeServer(fd)
         case .head:
             let client = slab.slot(slot.pointee.peer)
             if (client.pointee.phase == .body && !slot.pointee.hasUnsent) || client.pointee.hasUnsent {

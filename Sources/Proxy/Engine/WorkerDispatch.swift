@@ -95,6 +95,10 @@ extension ProxyWorker {
             guard isOurs(Int(last), client), tables.servers[Int(last)].takesBoundClients else { return .nobody }
             return client.pointee.tried == 0 ? .server(Int(last)) : .later
         }
+        if client.pointee.bound >= 0, client.pointee.flags.contains(.bindsConnection), client.pointee.attempts == 0 {
+            let index = Int(slab.slot(client.pointee.bound).pointee.server)
+            if tables.servers[index].takesBoundClients { return .server(index) }
+        }
         let bound = Int(client.pointee.server)
         let isBound =
             bound != Int(Connection.noServer) && isOurs(bound, client) && tables.servers[bound].takesBoundClients
@@ -154,16 +158,35 @@ extension ProxyWorker {
     private mutating func attempt(
         _ fd: Int32, _ client: ConnectionSlot, _ index: Int, _ request: RequestBytes
     ) -> Attempt {
-        // A request that can't be sent twice gets a fresh connection: an idle one may be closed at this very moment.
-        let mayReuse =
-            client.pointee.flags.contains(.replayable)
-            && client.pointee.flags.isDisjoint(with: [.avoidsPool, .bindsConnection, .asksUpgrade])
-        if mayReuse && tables.servers[index].idleHead >= 0 {
+        if client.pointee.bound >= 0 {
+            let bound = client.pointee.bound
+            if mayReuseBound(bound, client, index) {
+                unbind(slab.slot(bound))
+                return reuse(bound, fd, client, index, request)
+            }
+            closeServer(bound)
+        }
+        if mayReuse(client) && !client.pointee.flags.contains(.bindsConnection) && tables.servers[index].idleHead >= 0 {
             let reused = tables.servers[index].idleHead
             unlinkIdle(slab.slot(reused))
             return reuse(reused, fd, client, index, request)
         }
         return connect(fd, client, index, request)
+    }
+
+    /// A request that can't be sent twice gets a fresh connection, because an idle one may be closed at this very moment.
+    /// So does one whose body is still coming: what has gone on can't be taken back.
+    @inline(__always)
+    private func mayReuse(_ client: ConnectionSlot) -> Bool {
+        client.pointee.phase == .response && client.pointee.flags.contains(.replayable)
+            && client.pointee.flags.isDisjoint(with: [.avoidsPool, .asksUpgrade])
+    }
+
+    /// Where the connection itself is authenticated, only that one will do, whatever the request.
+    private func mayReuseBound(_ bound: Int32, _ client: ConnectionSlot, _ index: Int) -> Bool {
+        guard Int(slab.slot(bound).pointee.server) == index else { return false }
+        return mayReuse(client)
+            || (client.pointee.flags.contains(.bindsConnection) && !client.pointee.flags.contains(.avoidsPool))
     }
 
     @inline(__always)

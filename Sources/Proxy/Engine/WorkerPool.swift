@@ -13,12 +13,37 @@ extension ProxyWorker {
         return slot.pointee.flags.contains(.keepsAlive) && client.pointee.phase == .response
             && slot.pointee.held == nil && !slot.pointee.hasUnsent
             && slot.pointee.flags.isDisjoint(with: [.peerClosed, .sendBroken])
-            && !client.pointee.flags.contains(.bindsConnection)
             && !tables.services[Int(slot.pointee.service)].closes
             && entry.pointee.takesBoundClients && entry.pointee.idleCount < Self.idleLimit
     }
 
-    mutating func keepIdle(_ fd: Int32, _ slot: ConnectionSlot) {
+    /// Keeps a connection for whoever comes, or for its client alone when what the server knows of that client hangs on
+    /// the connection.
+    mutating func keep(_ fd: Int32, _ slot: ConnectionSlot, for client: ConnectionSlot) {
+        if client.pointee.flags.contains(.bindsConnection) { keepBound(fd, slot, client) } else { keepIdle(fd, slot) }
+    }
+
+    private mutating func keepBound(_ fd: Int32, _ slot: ConnectionSlot, _ client: ConnectionSlot) {
+        let owner = slot.pointee.peer
+        if client.pointee.bound >= 0 { closeServer(client.pointee.bound) }
+        unlinkExchange(slot)
+        dropPipe(slot)
+        slot.pointee.phase = .bound
+        slot.pointee.bound = owner
+        client.pointee.bound = fd
+        tables.servers[Int(slot.pointee.server)].boundCount &+= 1
+        // It goes with its client, at the latest.
+        touch(fd, slot)
+    }
+
+    /// Parts a kept connection from the only client that may use it.
+    func unbind(_ slot: ConnectionSlot) {
+        slab.slot(slot.pointee.bound).pointee.bound = -1
+        slot.pointee.bound = -1
+        tables.servers[Int(slot.pointee.server)].boundCount &-= 1
+    }
+
+    private mutating func keepIdle(_ fd: Int32, _ slot: ConnectionSlot) {
         let entry = tables.servers + Int(slot.pointee.server)
         unlinkExchange(slot)
         dropPipe(slot)
@@ -50,6 +75,7 @@ extension ProxyWorker {
         let slot = slab.slot(fd)
         switch slot.pointee.phase {
         case .idle: unlinkIdle(slot)
+        case .bound: unbind(slot)
         case .parked: slab.slot(slot.pointee.peer).pointee.peer = -1
         default: unlinkExchange(slot)
         }

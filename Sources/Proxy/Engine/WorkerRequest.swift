@@ -119,13 +119,15 @@ extension ProxyWorker {
         service.pointee.isDirty = true
         var flags = slot.pointee.flags
         flags.remove([
-            .keepsAlive, .asksHead, .replayable, .isHTTP10, .asksUpgrade, .answered, .avoidsPool, .bindsConnection,
+            .keepsAlive, .asksHead, .replayable, .isHTTP10, .asksUpgrade, .answered, .avoidsPool, .cacheable,
         ])
         if head.keepsAlive && !service.pointee.closes { flags.insert(.keepsAlive) }
         if head.isHead { flags.insert(.asksHead) }
         if head.isReplayable { flags.insert(.replayable) }
         if head.isHTTP10 { flags.insert(.isHTTP10) }
         if head.asksUpgrade { flags.insert(.asksUpgrade) }
+        if head.isCacheable { flags.insert(.cacheable) }
+        // For good: once a server has authenticated a connection, further requests on it say nothing about that.
         if head.bindsConnection { flags.insert(.bindsConnection) }
         slot.pointee.flags = flags
         slot.pointee.tried = 0
@@ -146,12 +148,27 @@ extension ProxyWorker {
         _ service: UnsafeMutablePointer<ServiceEntry>, _ bytes: Bytes, _ head: RequestHead
     ) -> UInt16 {
         if head.cookie.valueStart < 0 { return Connection.noServer }
+        let first = server(of: service, named: bytes, head.cookie)
+        guard first == Connection.noServer, head.hasMoreCookies, let rule = service.pointee.rules.cookie else {
+            return first
+        }
+        // Like HAProxy: of several values the first that names a server counts.
+        var chosen = Connection.noServer
+        head.forEachCookie(bytes, of: rule) { found in
+            chosen = server(of: service, named: bytes, found)
+            return chosen != Connection.noServer
+        }
+        return chosen
+    }
+
+    @inline(__always)
+    private func server(
+        of service: UnsafeMutablePointer<ServiceEntry>, named bytes: Bytes, _ value: PersistenceCookie.Found
+    ) -> UInt16 {
         var place = 0
         while place < service.pointee.serverCount {
             let index = service.pointee.serverIndex(place)
-            if tables.servers[index].cookie.equals(bytes + head.cookie.valueStart, head.cookie.valueCount) {
-                return UInt16(index)
-            }
+            if tables.servers[index].cookie.equals(bytes + value.valueStart, value.valueCount) { return UInt16(index) }
             place &+= 1
         }
         return Connection.noServer

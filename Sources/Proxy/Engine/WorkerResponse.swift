@@ -81,11 +81,12 @@ extension ProxyWorker {
         rules.mayUpgrade = flags.contains(.asksUpgrade)
         if service.pointee.insertsCookie {
             rules.ownCookie = service.pointee.rules.cookie
+            rules.preservesOwnCookie = service.pointee.preservesCookie
             let entry = tables.servers + Int(slot.pointee.server)
             if client.pointee.server != slot.pointee.server, let line = entry.pointee.cookieLine.bytes {
                 rules.cookieLine = UnsafePointer(line)
                 rules.cookieLineCount = entry.pointee.cookieLine.count
-                rules.forbidsCaching = service.pointee.forbidsCaching
+                rules.forbidsCaching = service.pointee.forbidsCaching && flags.contains(.cacheable)
             }
         }
         return rules
@@ -235,7 +236,7 @@ extension ProxyWorker {
         let service = tables.services + Int(slot.pointee.service)
         service.pointee.isDirty = true
         let isComplete = client.pointee.phase == .response
-        if isReusable(slot, client) { keepIdle(fd, slot) } else { closeServer(fd) }
+        if isReusable(slot, client) { keep(fd, slot, for: client) } else { closeServer(fd) }
         guard isComplete, client.pointee.flags.contains(.keepsAlive), !service.pointee.closes else {
             client.pointee.phase = .closing
             if client.pointee.hasUnsent { touch(peer, client) } else { endClient(peer) }

@@ -65,7 +65,8 @@ package enum HeadTrial {
     /// The answer to a request of an HTTP/1.1 client, unless said otherwise.
     package static func response(
         _ input: [UInt8], toHead: Bool = false, toHTTP10: Bool = false, clientKeepsAlive: Bool = true,
-        mayUpgrade: Bool = false, cookieLine: String? = nil, cookie name: String? = nil, forbidsCaching: Bool = false
+        mayUpgrade: Bool = false, cookieLine: String? = nil, cookie name: String? = nil, forbidsCaching: Bool = false,
+        preserves: Bool = false
     ) -> Verdict {
         var rules = ResponseRules()
         var line = OwnedText(cookieLine ?? "")
@@ -81,6 +82,7 @@ package enum HeadTrial {
         rules.cookieLine = line.bytes.map { UnsafePointer($0) }
         rules.cookieLineCount = line.count
         rules.forbidsCaching = forbidsCaching
+        rules.preservesOwnCookie = preserves
         if let bytes = own.bytes {
             rules.ownCookie = PersistenceCookie(name: UnsafePointer(bytes), nameCount: own.count)
         }

@@ -30,11 +30,21 @@ struct RequestHead {
     private(set) var bindsConnection = false
     /// Where the persistence cookie's value stands; -1: there is none.
     private(set) var cookie = PersistenceCookie.Found()
+    /// The cookie's name comes more than once: `forEachCookie` tells all values.
+    private(set) var hasMoreCookies = false
+    /// Its response may be cached, as HAProxy judges by the method.
+    private(set) var isCacheable = false
 
     private var options = ConnectionOptions()
     private var hosts = 0
-    private var hostStart = 0
-    private var hostCount = 0
+    /// Host, or the authority of a target in absolute-form.
+    private(set) var hostStart = 0
+    private(set) var hostCount = 0
+    /// The target without scheme and authority, up to its end; empty for `http://host`.
+    private(set) var pathStart = 0
+    private(set) var pathCount = 0
+    private var targetStart = 0
+    private var fieldsStart = 0
     private var authorityStart = -1
     private var authorityCount = 0
     private var upgradeStart = -1
@@ -43,6 +53,7 @@ struct RequestHead {
     private var hasForwarded = false
     private var hasTransferEncoding = false
     private var runStart = 0
+    private var lineStart = 0
 
     var hasBody: Bool { isChunked || contentLength > 0 }
 
@@ -64,9 +75,11 @@ struct RequestHead {
             position &+= 2
         }
         runStart = position
+        lineStart = position
         let startLine = parseRequestLine(bytes, position, limit, &position)
         if startLine != .complete { return startLine == .incomplete ? short : startLine }
-        let fieldsStart = position
+        if authorityStart >= 0 { putOriginForm(bytes, into: &output) }
+        fieldsStart = position
         var line = FieldLine()
         var fields = 0
         scanning: while true {
@@ -84,7 +97,7 @@ struct RequestHead {
         }
         consumed = line.next
         flushRun(bytes, upTo: line.start, into: &output)
-        return finish(bytes, fieldsStart, rules: rules, client: client, into: &output)
+        return finish(bytes, rules: rules, client: client, into: &output)
     }
 
     // MARK: request line (RFC 9112 section 3)
@@ -135,12 +148,16 @@ struct RequestHead {
             count == name.utf8CodeUnitCount && memcmp(method, name.utf8Start, count) == 0
         }
         switch method[0] {
-        case 0x47: isReplayable = matches("GET")
+        case 0x47:
+            isReplayable = matches("GET")
+            isCacheable = isReplayable
         case 0x48:
             isHead = matches("HEAD")
             isReplayable = isHead
+            isCacheable = isHead
         case 0x4f:
             isReplayable = matches("OPTIONS")
+            isCacheable = isReplayable
             if isReplayable { return .options }
         case 0x50: isReplayable = matches("PUT")
         case 0x44: isReplayable = matches("DELETE")
@@ -155,6 +172,9 @@ struct RequestHead {
     private mutating func noteTarget(
         _ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int, isOptions: Bool
     ) -> Bool {
+        targetStart = start
+        pathStart = start
+        pathCount = end &- start
         if bytes[start] == 0x2f { return true }
         if bytes[start] == 0x2a { return isOptions && end - start == 1 }
         let count = end - start
@@ -169,7 +189,21 @@ struct RequestHead {
             i += 1
         }
         authorityCount = i - authorityStart
+        pathStart = i
+        pathCount = end - i
         return authorityCount > 0
+    }
+
+    /// A server that is asked directly gets the path only, or `*` (RFC 9112 section 3.2.1): so it can't take the
+    /// authority for another than Host says.
+    private mutating func putOriginForm(_ bytes: UnsafePointer<UInt8>, into output: inout HeadOutput) {
+        flushRun(bytes, upTo: targetStart, into: &output)
+        runStart = pathStart
+        if pathCount == 0 {
+            output.put(isReplayable && bytes[lineStart] == 0x4f ? "*" : "/")
+        } else if bytes[pathStart] == 0x3f {
+            output.put("/")
+        }
     }
 
     // MARK: fields
@@ -256,11 +290,29 @@ struct RequestHead {
     private mutating func takeCookie(
         _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, rules: RequestRules, into output: inout HeadOutput
     ) {
-        guard let ours = rules.cookie, let found = ours.find(bytes, line) else { return }
-        if cookie.valueStart < 0 { cookie = found }
+        guard let ours = rules.cookie else { return }
+        var position = line.valueStart
+        guard let found = ours.find(bytes, &position, line.valueEnd) else { return }
+        if cookie.valueStart < 0 { cookie = found } else { hasMoreCookies = true }
+        if ours.find(bytes, &position, line.valueEnd) != nil { hasMoreCookies = true }
         guard rules.stripsCookie else { return }
         drop(line, bytes, into: &output)
         ours.putStripped(bytes, line, into: &output)
+    }
+
+    /// Visits every value under the cookie's name until the visitor has found the right one; the head is read again,
+    /// because few have several.
+    func forEachCookie(
+        _ bytes: UnsafePointer<UInt8>, of ours: PersistenceCookie, _ isRight: (PersistenceCookie.Found) -> Bool
+    ) {
+        var line = FieldLine()
+        var next = fieldsStart
+        while case .field = line.scan(bytes, at: next, limit: consumed) {
+            next = line.next
+            guard HeaderText.equals(bytes + line.start, line.nameCount, "cookie") else { continue }
+            var position = line.valueStart
+            while let found = ours.find(bytes, &position, line.valueEnd) { if isRight(found) { return } }
+        }
     }
 
     /// The last X-Forwarded-For line is held back, to get our client's address at its end.
@@ -296,11 +348,13 @@ struct RequestHead {
 
     @inline(__always)
     private mutating func finish(
-        _ bytes: UnsafePointer<UInt8>, _ fieldsStart: Int, rules: RequestRules, client: ClientAddress,
-        into output: inout HeadOutput
+        _ bytes: UnsafePointer<UInt8>, rules: RequestRules, client: ClientAddress, into output: inout HeadOutput
     ) -> HeadVerdict {
         if hosts == 0 && !isHTTP10 { return .rejected(400) }
-        if authorityStart >= 0 && !authorityMatchesHost(bytes) { return .rejected(400) }
+        if authorityStart >= 0 {
+            if !authorityMatchesHost(bytes) { return .rejected(400) }
+            if hosts == 0 { takeAuthorityAsHost(bytes, into: &output) }
+        }
         if options.close { keepsAlive = false } else if isHTTP10 { keepsAlive = options.keepAlive }
         if options.namesFields {
             var fieldsInOutput = 0
@@ -339,6 +393,14 @@ struct RequestHead {
         guard hosts == 1 else { return true }
         return authorityCount == hostCount
             && HeaderText.equalsIgnoringCase(bytes + authorityStart, bytes + hostStart, hostCount)
+    }
+
+    private mutating func takeAuthorityAsHost(_ bytes: UnsafePointer<UInt8>, into output: inout HeadOutput) {
+        hostStart = authorityStart
+        hostCount = authorityCount
+        output.put("host: ")
+        output.put(bytes + hostStart, hostCount)
+        output.put("\r\n")
     }
 
     private func upgradesToHTTP(_ bytes: UnsafePointer<UInt8>) -> Bool {

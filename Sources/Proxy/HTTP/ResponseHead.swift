@@ -16,6 +16,8 @@ struct ResponseRules {
     var forbidsCaching = false
     /// The servers' own Set-Cookie of this name is taken out.
     var ownCookie: PersistenceCookie?
+    /// No: it stays, and ours isn't set then.
+    var preservesOwnCookie = false
 }
 
 /// A response's head, checked and rewritten in one pass.
@@ -33,6 +35,7 @@ struct ResponseHead {
     private var options = ConnectionOptions()
     private var hasTransferEncoding = false
     private var isPrivate = false
+    private var hasOwnCookie = false
     private var upgradeStart = -1
     private var upgradeCount = 0
     private var runStart = 0
@@ -114,6 +117,10 @@ struct ResponseHead {
     ) -> Bool {
         let name = bytes + line.start
         switch line.nameCount {
+        case 6 where HeaderText.equals(name, "pragma"):
+            if HeaderText.equals(bytes + line.valueStart, line.valueEnd &- line.valueStart, "no-cache") {
+                isPrivate = true
+            }
         case 7 where HeaderText.equals(name, "upgrade"):
             if upgradeStart >= 0 { return false }
             upgradeStart = line.valueStart
@@ -128,7 +135,8 @@ struct ResponseHead {
             } else if let own = rules.ownCookie, HeaderText.equals(name, "set-cookie"),
                 own.isOurs(bytes + line.valueStart, line.valueEnd &- line.valueStart)
             {
-                drop(line, bytes, into: &output)
+                hasOwnCookie = true
+                if !rules.preservesOwnCookie { drop(line, bytes, into: &output) }
             }
         case 13 where HeaderText.equals(name, "cache-control"): noteCaching(line, bytes)
         case 14 where HeaderText.equals(name, "content-length"):
@@ -150,10 +158,12 @@ struct ResponseHead {
         var position = line.valueStart
         while let range = HeaderText.nextListElement(bytes, &position, line.valueEnd) {
             let word = bytes + range.lowerBound
-            if HeaderText.equals(word, range.count, "private") || HeaderText.equals(word, range.count, "no-store")
-                || (range.count >= 8 && HeaderText.equals(word, "no-cache"))
-            {
-                isPrivate = true
+            switch range.count {
+            case 7: if HeaderText.equals(word, "private") { isPrivate = true }
+            case 8: if HeaderText.equals(word, "no-store") || HeaderText.equals(word, "no-cache") { isPrivate = true }
+            case 9: if HeaderText.equals(word, "max-age=0") { isPrivate = true }
+            case 10: if HeaderText.equals(word, "s-maxage=0") { isPrivate = true }
+            default: break
             }
         }
     }
@@ -176,7 +186,7 @@ struct ResponseHead {
         if isUntilClose(rules) { keepsAlive = false }
         clientKeepsAlive =
             rules.clientKeepsAlive && !isUntilClose(rules) && !(isChunked && rules.clientIsHTTP10 && !hasNoBody(rules))
-        if let line = rules.cookieLine {
+        if let line = rules.cookieLine, !(hasOwnCookie && rules.preservesOwnCookie) {
             output.put(line, rules.cookieLineCount)
             if rules.forbidsCaching && !isPrivate && isCacheableStatus { output.put("cache-control: private\r\n") }
         }
@@ -203,7 +213,8 @@ struct ResponseHead {
         return true
     }
 
-    /// Cacheable by default (RFC 9110 section 15.1), as HAProxy reads it.
+    /// Cacheable by default (RFC 9110 section 15.1), as HAProxy reads it. HAProxy also wants a validator or an age to be
+    /// there; a cache may keep a response without either (RFC 9111 section 4.2.2), so it doesn't matter here.
     private var isCacheableStatus: Bool {
         switch status {
         case 200, 203, 204, 206, 300, 301, 404, 405, 410, 414, 501: true

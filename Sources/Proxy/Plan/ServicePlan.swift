@@ -71,24 +71,6 @@ package struct ServicePlan: Equatable, Sendable {
         case maintenance
     }
 
-    /// HAProxy's `cookie NAME insert indirect nocache`.
-    package struct Cookie: Equatable, Sendable {
-        package var name: String
-        /// The proxy sets the cookie when the request's didn't name the server that answers.
-        package var insert: Bool
-        /// Servers don't see it: that pair is taken out of the request.
-        package var indirect: Bool
-        /// A cacheable response that sets it says `Cache-Control: private`.
-        package var nocache: Bool
-
-        package init(name: String, insert: Bool = true, indirect: Bool = true, nocache: Bool = true) {
-            self.name = name
-            self.insert = insert
-            self.indirect = indirect
-            self.nocache = nocache
-        }
-    }
-
     /// Each 10 ms to 24 h.
     package struct Timeouts: Equatable, Sendable {
         /// For one attempt to reach a server.

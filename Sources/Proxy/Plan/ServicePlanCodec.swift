@@ -89,12 +89,7 @@ extension ServicePlan.Service {
         writer.put(connection.rawValue)
         writer.put(forwardedFor)
         writer.put(cookie != nil)
-        if let cookie {
-            writer.put(cookie.name)
-            writer.put(cookie.insert)
-            writer.put(cookie.indirect)
-            writer.put(cookie.nocache)
-        }
+        cookie?.encode(into: &writer)
         writer.put(UInt8(retries))
         writer.put(redispatch)
         writer.put(UInt32(maxConnections))
@@ -112,12 +107,7 @@ extension ServicePlan.Service {
         let mode: ServicePlan.Mode = try reader.takeCase()
         let connection: ServicePlan.ConnectionPolicy = try reader.takeCase()
         let forwardedFor = try reader.takeFlag()
-        var cookie: ServicePlan.Cookie?
-        if try reader.takeFlag() {
-            cookie = ServicePlan.Cookie(
-                name: try reader.takeText(), insert: try reader.takeFlag(), indirect: try reader.takeFlag(),
-                nocache: try reader.takeFlag())
-        }
+        let cookie = try reader.takeFlag() ? try ServicePlan.Cookie(from: &reader) : nil
         let retries = Int(try reader.take(UInt8.self))
         let redispatch = try reader.takeFlag()
         let maxConnections = Int(try reader.take(UInt32.self))

@@ -8,6 +8,8 @@ package enum ServicePlanError: Error, Equatable, CustomStringConvertible {
     case duplicate(String)
     /// Bytes that would not survive in an HTTP header.
     case unusableText(String)
+    /// A server has a cookie value and its service no rule for one, or the other way round.
+    case cookieMismatch(String, hasRule: Bool)
 
     package var description: String {
         switch self {
@@ -15,6 +17,10 @@ package enum ServicePlanError: Error, Equatable, CustomStringConvertible {
             "the plan's bytes are damaged (\(what)): run the same electd binary as control and proxy process"
         case .outOfRange(let what): "\(what) is out of range"
         case .duplicate(let what): "\(what) is there twice: give each its own"
+        case .cookieMismatch(let server, let hasRule):
+            hasRule
+                ? "server \(server) has no value for its service's cookie: give it one"
+                : "server \(server) has a cookie and its service has no rule for one: remove it"
         case .unusableText(let what): "\(what) has bytes that a header can't carry: use letters, digits, - and _"
         }
     }
@@ -60,12 +66,7 @@ extension ServicePlan.Service {
         for timeout in [timeouts.connect, timeouts.client, timeouts.server, timeouts.request, timeouts.queue] {
             try ServicePlan.require((10...Limit.timeout).contains(timeout), "a timeout of \(name)")
         }
-        if let cookie {
-            try ServicePlan.requireName(cookie.name, "the cookie's name of \(name)")
-            guard cookie.name.utf8.allSatisfy(CharacterClass.isToken) else {
-                throw .unusableText("the cookie's name of \(name)")
-            }
-        }
+        try cookie?.validate(in: name)
         try validateServers()
         try ServicePlan.require((1...Limit.pools).contains(pools.count), "the number of pools of \(name)")
         var poolNames = Set<String>()
@@ -83,6 +84,9 @@ extension ServicePlan.Service {
             try ServicePlan.requireName(server.name, "a server's name in \(name)")
             try ServicePlan.require((0...Limit.weight).contains(server.weight), "the weight of \(name)/\(server.name)")
             try ServicePlan.require(server.address.port > 0, "the port of \(name)/\(server.name)")
+            guard (server.cookie != nil) == (cookie != nil) else {
+                throw .cookieMismatch("\(name)/\(server.name)", hasRule: cookie != nil)
+            }
             guard let value = server.cookie else { continue }
             try ServicePlan.require(
                 (1...Limit.cookieValue).contains(value.utf8.count), "the cookie's length of \(name)/\(server.name)")
