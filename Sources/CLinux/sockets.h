@@ -180,3 +180,52 @@ static inline ssize_t socket_receive_descriptors(int fd, void *bytes, size_t cap
     }
     return received;
 }
+
+// --- datagrams in batches, and named sockets --------------------------------------------------------------------
+
+/// The most datagrams in one call of `socket_send_batch`.
+#define SOCKET_BATCH_MAX 64
+
+struct socket_batch_message {
+    struct msghdr header;
+    unsigned length;
+};
+int socket_sendmmsg_call(int fd, struct socket_batch_message *messages, unsigned count, int flags) __asm__("sendmmsg");
+
+/// Sends `count` (at most SOCKET_BATCH_MAX) datagrams that lie behind each other in `bytes`; never blocks. How many went
+/// out, or -1 and errno. sendmmsg(2).
+static inline int socket_send_batch(int fd, const void *bytes, const uint32_t *lengths, unsigned count) {
+    struct socket_batch_message messages[SOCKET_BATCH_MAX];
+    struct iovec pieces[SOCKET_BATCH_MAX];
+    const char *next = bytes;
+    if (count > SOCKET_BATCH_MAX) count = SOCKET_BATCH_MAX;
+    memset(messages, 0, sizeof messages[0] * count);
+    for (unsigned i = 0; i < count; i++) {
+        pieces[i] = (struct iovec){(void *)next, lengths[i]};
+        messages[i].header.msg_iov = &pieces[i];
+        messages[i].header.msg_iovlen = 1;
+        next += lengths[i];
+    }
+    return socket_sendmmsg_call(fd, messages, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/// Connects to a unix socket by its path, at most 107 bytes. -1: errno. unix(7).
+static inline int socket_connect_path(int fd, const char *path) {
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    size_t length = strlen(path);
+    if (length >= sizeof name.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(name.sun_path, path, length + 1);
+    return connect(fd, (const struct sockaddr *)&name, sizeof name);
+}
+
+/// Opens a file to append lines to: made with mode 0640 if it isn't there; a symbolic link is refused (ELOOP), a FIFO
+/// without a reader too (ENXIO). -1: errno. open(2).
+static inline int socket_open_log(const char *path) {
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0640);
+}
+
+/// A duplicate that no child inherits. F_DUPFD_CLOEXEC.
+static inline int socket_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }

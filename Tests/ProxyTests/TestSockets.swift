@@ -256,7 +256,10 @@ final class ProxyUnderTest: Sendable {
     private let pulses: Int32
     private let pulseEnd: Int32
 
-    init(_ service: ServicePlan.Service) throws {
+    /// - Parameters:
+    ///   - log: takes the service's lines.
+    ///   - sink: the descriptor behind the service's sink; the log's from here on.
+    init(_ service: ServicePlan.Service, log: AccessLog? = nil, sink: Int32? = nil) throws {
         // As the proxy process does: splice(2) has no MSG_NOSIGNAL.
         signal(SIGPIPE, SIG_IGN)
         let (fd, port) = try bindLoopback(nonBlocking: true)
@@ -266,13 +269,15 @@ final class ProxyUnderTest: Sendable {
         (pulses, pulseEnd) = (ends[0], ends[1])
         var service = service
         service.listeners = [try ServicePlanTests.endpoint("127.0.0.1:\(port)")]
-        inbox.post(.plan(ServicePlan(services: [service]), serial: 1, listeners: [[fd]]))
+        let plan = ServicePlan(services: [service])
+        let logs = log?.take(plan, sink.map { [$0] } ?? []) ?? []
+        inbox.post(.plan(plan, serial: 1, listeners: [[fd]], logs: logs))
         let channel = ends[1]
         spawn { [self] in
             do throws(WorkerError) {
                 let descriptors = try ProxyDescriptors()
                 var worker = try ProxyWorker(
-                    number: 0, slab: descriptors, inbox: inbox, gauges: ConnectionGauges(), channel: channel)
+                    number: 0, slab: descriptors, inbox: inbox, gauges: ConnectionGauges(), channel: channel, log: log)
                 worker.run()
                 descriptors.unmap()
             } catch { preconditionFailure("\(error)") }

@@ -86,6 +86,8 @@ package struct Connection {
     /// Client: servers tried for this request, by their place in the service.
     var tried: UInt64 = 0
     var address = ClientAddress()
+    /// Client: what is remembered of its exchange.
+    var exchange = ExchangeRecord()
 
     static let noServer = UInt16.max
     static let noPool = UInt16.max

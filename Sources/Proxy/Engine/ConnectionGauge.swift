@@ -25,6 +25,9 @@ struct ConnectionGauge: @unchecked Sendable {
         count.deallocate()
     }
 
+    @inline(__always)
+    var now: Int { count.pointee.load(ordering: .relaxed) }
+
     func isBelow(_ limit: Int) -> Bool { count.pointee.load(ordering: .relaxed) < limit }
 }
 

@@ -6,7 +6,8 @@ extension ProxyWorker {
     mutating func handleInbox() {
         for command in inbox.takeAll() {
             switch command {
-            case .plan(let plan, let serial, let listeners): apply(plan, serial: serial, listeners: listeners)
+            case .plan(let plan, let serial, let listeners, let logs):
+                apply(plan, serial: serial, listeners: listeners, logs: logs)
             case .server(let service, let server, let health, let duty):
                 set(service: service, server: server, health: health, duty: duty)
             case .stop: stops = true
@@ -23,7 +24,7 @@ extension ProxyWorker {
     }
 
     /// Services that are in both plans keep their clients, counters and what is known about their servers.
-    mutating func apply(_ plan: ServicePlan, serial: UInt32, listeners: [[Int32]]) {
+    mutating func apply(_ plan: ServicePlan, serial: UInt32, listeners: [[Int32]], logs: [Int]) {
         precondition(listeners.count == plan.services.count, "a list of listeners for each service")
         for index in 0..<tables.serviceCount { tables.services[index].isPlanned = false }
         for index in 0..<tables.serverCount { tables.servers[index].isPlanned = false }
@@ -36,6 +37,7 @@ extension ProxyWorker {
                 continue
             }
             configure(index, as: service, place: place)
+            tables.services[index].logSink = logs.indices.contains(place) ? Int32(logs[place]) : -1
             replaceListeners(of: index, by: listeners[place])
             tables.planned.append(index)
         }
@@ -49,6 +51,7 @@ extension ProxyWorker {
         if let index = tables.serviceNames[name] { return index }
         guard let index = tables.addService() else { return nil }
         tables.serviceNames[name] = index
+        tables.services[index].label = OwnedText(name)
         return index
     }
 
@@ -63,6 +66,7 @@ extension ProxyWorker {
         entry.pointee.redispatches = service.redispatch
         entry.pointee.maxConnections = service.maxConnections
         entry.pointee.gauge = gauges.gauge(of: service.name)
+        entry.pointee.logFormat = service.accessLog?.format ?? .json
         entry.pointee.connectTicks = TimerWheel.ticks(service.timeouts.connect)
         entry.pointee.clientTicks = TimerWheel.ticks(service.timeouts.client)
         entry.pointee.serverTicks = TimerWheel.ticks(service.timeouts.server)
@@ -105,6 +109,7 @@ extension ProxyWorker {
         if let index = tables.serverNames[identity] { return index }
         guard let index = tables.addServer() else { return nil }
         tables.serverNames[identity] = index
+        tables.servers[index].label = OwnedText(server.name)
         tables.servers[index].health = server.health
         tables.servers[index].duty = server.duty
         return index

@@ -8,6 +8,9 @@ struct PlanTables {
 
     let services: UnsafeMutablePointer<ServiceEntry>
     let servers: UnsafeMutablePointer<ServerEntry>
+    /// Of the same indices; apart, so that an entry stays small for those who walk over them.
+    let serviceLatencies: UnsafeMutablePointer<Latencies>
+    let serverLatencies: UnsafeMutablePointer<Latencies>
     /// Entries in use, with those between them that are free again.
     var serviceCount = 0
     var serverCount = 0
@@ -34,19 +37,25 @@ struct PlanTables {
         // Not initialised here: pages that no plan needs are never touched.
         services = .allocate(capacity: Self.serviceCapacity)
         servers = .allocate(capacity: Self.serverCapacity)
+        serviceLatencies = .allocate(capacity: Self.serviceCapacity)
+        serverLatencies = .allocate(capacity: Self.serverCapacity)
     }
 
     func deallocate() {
         for index in 0..<serviceCount {
             services[index].deallocateLists()
             services[index].cookieName.deallocate()
+            services[index].label.deallocate()
         }
         for index in 0..<serverCount {
             servers[index].cookie.deallocate()
             servers[index].cookieLine.deallocate()
+            servers[index].label.deallocate()
         }
         services.deallocate()
         servers.deallocate()
+        serviceLatencies.deallocate()
+        serverLatencies.deallocate()
     }
 
     /// An entry for a new service; nil when the table is full of services that left the plan and still have clients.
@@ -54,6 +63,7 @@ struct PlanTables {
         if let index = freeServices.popLast() { return index }
         guard serviceCount < Self.serviceCapacity else { return nil }
         (services + serviceCount).initialize(to: ServiceEntry())
+        (serviceLatencies + serviceCount).initialize(to: Latencies())
         serviceCount += 1
         return serviceCount - 1
     }
@@ -62,6 +72,7 @@ struct PlanTables {
         if let index = freeServers.popLast() { return index }
         guard serverCount < Self.serverCapacity else { return nil }
         (servers + serverCount).initialize(to: ServerEntry())
+        (serverLatencies + serverCount).initialize(to: Latencies())
         serverCount += 1
         return serverCount - 1
     }
@@ -76,7 +87,9 @@ struct PlanTables {
             serverNames[identity] = nil
             servers[index].cookie.deallocate()
             servers[index].cookieLine.deallocate()
+            servers[index].label.deallocate()
             servers[index] = ServerEntry()
+            serverLatencies[index] = Latencies()
             freeServers.append(index)
         }
         for (name, index) in serviceNames where !services[index].isPlanned && services[index].clients == 0 {
@@ -84,7 +97,9 @@ struct PlanTables {
             serviceNames[name] = nil
             services[index].deallocateLists()
             services[index].cookieName.deallocate()
+            services[index].label.deallocate()
             services[index] = ServiceEntry()
+            serviceLatencies[index] = Latencies()
             freeServices.append(index)
         }
     }

@@ -88,6 +88,16 @@ package struct ProxyCounters: Equatable, Sendable, BitwiseCopyable {
     @inline(__always)
     mutating func ended() { scur &-= 1 }
 
+    /// An exchange's times, in microseconds.
+    @inline(__always)
+    mutating func took(queue: UInt64, connect: UInt64, response: UInt64, total: UInt64) {
+        timed &+= 1
+        qtimeSum &+= queue
+        ctimeSum &+= connect
+        rtimeSum &+= response
+        ttimeSum &+= total
+    }
+
     @inline(__always)
     mutating func beganWaiting() {
         qcur &+= 1
@@ -107,6 +117,13 @@ package struct ProxyCounters: Equatable, Sendable, BitwiseCopyable {
         case 100..<200: hrsp1xx &+= 1
         default: hrspOther &+= 1
         }
+    }
+
+    /// Without what goes on now: the rest of a process that has ended.
+    var withoutGauges: ProxyCounters {
+        var rest = self
+        (rest.scur, rest.qcur, rest.idleConnCur) = (0, 0, 0)
+        return rest
     }
 
     /// Sum over the workers.

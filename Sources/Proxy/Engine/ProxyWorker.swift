@@ -32,6 +32,10 @@ package struct ProxyWorker: ~Copyable {
     /// Where pulses go, -1: nowhere. Worker 0 of a process also reads it, through `control`.
     let channel: Int32
     let control: ControlChannel?
+    /// Where lines of the access log go; nil: nobody takes them.
+    let logRing: LogRing?
+    let logBell: Int32
+    let accessLog: AccessLog?
 
     let epoll: Int32
     let events: UnsafeMutablePointer<epoll_event>
@@ -40,6 +44,12 @@ package struct ProxyWorker: ~Copyable {
 
     /// Ticks of the coarse monotonic clock.
     var now: UInt32
+    /// The monotonic clock in microseconds, of this turn of the loop.
+    var microseconds: UInt64
+    var logClock = LogClock()
+    /// Lines were written since the log thread was last woken, and when that was.
+    var hasLogged = false
+    var lastLogTick: UInt32 = 0
     var wheel: TimerWheel
     var buffers = BufferPool()
     var pipes = PipePool()
@@ -54,6 +64,8 @@ package struct ProxyWorker: ~Copyable {
     var highest: Int32 = 0
     /// Pulses so far, which time the trimming of the buffer pool.
     var pulses: UInt32 = 0
+    /// Whose latencies are looked at first by the next pulse: services, and behind them servers.
+    var nextLatency = 0
     var stops = false
 
     /// - Parameters:
@@ -62,7 +74,7 @@ package struct ProxyWorker: ~Copyable {
     ///   - control: for the one worker that reads the channel.
     package init(
         number: UInt8, slab: ProxyDescriptors, inbox: WorkerInbox, gauges: ConnectionGauges, channel: Int32 = -1,
-        control: ControlChannel? = nil
+        control: ControlChannel? = nil, log: AccessLog? = nil
     ) throws(WorkerError) {
         self.number = number
         self.slab = slab.slab
@@ -70,13 +82,18 @@ package struct ProxyWorker: ~Copyable {
         self.gauges = gauges
         self.channel = channel
         self.control = control
+        logRing = log.flatMap { $0.rings.indices.contains(Int(number)) ? $0.rings[Int(number)] : nil }
+        logBell = log?.bell ?? -1
+        accessLog = log
         let epoll = polling_create()
         guard epoll >= 0, inbox.bell >= 0 else { throw WorkerError(call: "epoll_create1", code: errno) }
         self.epoll = epoll
         events = .allocate(capacity: Size.events)
         scratch = .allocate(capacity: Size.scratch)
         outputBuffer = .allocate(capacity: Size.output)
-        now = Self.ticksNow()
+        microseconds = Self.microsecondsNow()
+        now = Self.ticks(microseconds)
+        logClock.set(monotonic: microseconds)
         lastPulse = now &- 100
         wheel = TimerWheel(now: now)
         watch(inbox.bell, as: .bell)
@@ -109,11 +126,24 @@ package struct ProxyWorker: ~Copyable {
         return slot
     }
 
-    static func ticksNow() -> UInt32 {
+    static func microsecondsNow() -> UInt64 {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
-        let milliseconds = UInt64(time.tv_sec) &* 1_000 &+ UInt64(time.tv_nsec) / 1_000_000
-        return UInt32(truncatingIfNeeded: milliseconds / UInt64(TimerWheel.tickMilliseconds))
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) &* 1_000_000 &+ UInt64(time.tv_nsec) / 1_000
+    }
+
+    private static func ticks(_ microseconds: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: microseconds / UInt64(TimerWheel.tickMilliseconds * 1_000))
+    }
+
+    /// Looks at the clock: once a turn, and again within a long one.
+    @inline(__always)
+    private mutating func readClock() {
+        microseconds = Self.microsecondsNow()
+        let tick = Self.ticks(microseconds)
+        if tick == now { return }
+        now = tick
+        if logRing != nil { logClock.set(monotonic: microseconds) }
     }
 
     // MARK: the loop
@@ -122,14 +152,16 @@ package struct ProxyWorker: ~Copyable {
     package mutating func run() {
         while !stops {
             let count = epoll_wait(epoll, events, Int32(Size.events), waitMilliseconds())
-            now = Self.ticksNow()
+            readClock()
             var i = 0
             while i < Int(count) {
+                if i & 15 == 15 { readClock() }
                 handle(polling_token(events, i), polling_events(events, i))
                 i &+= 1
             }
             handleReady()
             handleDeadlines()
+            ringForLog()
             if now &- lastPulse >= PulseInterval.ticks { beat() }
         }
         shutDown()
@@ -138,7 +170,8 @@ package struct ProxyWorker: ~Copyable {
     private func waitMilliseconds() -> Int32 {
         if ready.count > 0 { return 0 }
         let sinceLast = now &- lastPulse
-        let limit = sinceLast >= PulseInterval.ticks ? 0 : PulseInterval.ticks &- sinceLast
+        let pulse = sinceLast >= PulseInterval.ticks ? 0 : PulseInterval.ticks &- sinceLast
+        let limit = hasLogged ? min(pulse, 1) : pulse
         return Int32(wheel.ticksToNext(now: now, limit: limit)) * Int32(TimerWheel.tickMilliseconds)
     }
 

@@ -21,6 +21,8 @@ struct ServerEntry {
     /// Kept connections that belong to one client each.
     var boundCount: Int32 = 0
 
+    /// Its name.
+    var label = OwnedText()
     var cookie = OwnedText()
     /// `set-cookie: NAME=VALUE; path=/` with its CR LF.
     var cookieLine = OwnedText()
@@ -28,6 +30,8 @@ struct ServerEntry {
     var counters = ProxyCounters()
     /// Counted something since the last pulse.
     var isDirty = true
+    /// Its latencies have changed since they were sent.
+    var hasNewLatencies = false
 
     /// Takes clients that nothing binds to a server.
     @inline(__always)
@@ -80,9 +84,17 @@ struct ServiceEntry {
     var listeners: UnsafeMutablePointer<Int32>?
     var listenerCount = 0
     var cookieName = OwnedText()
+    /// Its name.
+    var label = OwnedText()
+    /// Exchanges going on.
+    var exchanges: Int32 = 0
+    /// Whose its lines are, as the log thread numbers the sinks; -1: nobody's.
+    var logSink: Int32 = -1
+    var logFormat = ServicePlan.AccessLog.Format.json
 
     var counters = ProxyCounters()
     var isDirty = true
+    var hasNewLatencies = false
 
     @inline(__always)
     func serverIndex(_ place: Int) -> Int {

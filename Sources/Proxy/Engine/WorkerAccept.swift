@@ -51,6 +51,7 @@ extension ProxyWorker {
         }
         client.pointee.phase = .tunnel
         client.pointee.body = .untilClose
+        client.pointee.exchange.begun = microseconds
         dispatch(fd, .none)
     }
 
@@ -116,6 +117,8 @@ extension ProxyWorker {
     mutating func closeClient(_ fd: Int32) {
         let slot = slab.slot(fd)
         precondition(slot.pointee.peer < 0, "a client leaves after its server")
+        if slot.pointee.hasUnsent { blame(slot, .client) }
+        endExchange(slot)
         if slot.pointee.bound >= 0 { closeServer(slot.pointee.bound) }
         leaveService(slot)
         closeSocket(fd, slot)
@@ -133,6 +136,7 @@ extension ProxyWorker {
     mutating func clientGone(_ fd: Int32) {
         let slot = slab.slot(fd)
         let service = tables.services + Int(slot.pointee.service)
+        blame(slot, .client)
         service.pointee.counters.cliAbrt &+= 1
         if slot.pointee.peer >= 0 {
             let server = slab.slot(slot.pointee.peer)
@@ -144,6 +148,7 @@ extension ProxyWorker {
     /// Everything for the client is sent: the end of its connection, in the way that lets it read our last words.
     mutating func endClient(_ fd: Int32) {
         let slot = slab.slot(fd)
+        endExchange(slot)
         let hasUnread = !slot.pointee.body.isDone || slot.pointee.held != nil || slot.pointee.flags.contains(.readable)
         if !hasUnread {
             closeClient(fd)

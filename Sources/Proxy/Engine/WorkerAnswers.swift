@@ -52,6 +52,7 @@ extension ProxyWorker {
     /// already, or in TCP mode, closing is all that can be said.
     mutating func answer(_ fd: Int32, _ status: UInt16) {
         let slot = slab.slot(fd)
+        blame(slot, forStatus: status)
         if slot.pointee.peer >= 0 { closeServer(slot.pointee.peer) }
         let service = tables.services + Int(slot.pointee.service)
         if slot.pointee.phase == .tunnel || slot.pointee.flags.contains(.answered) {
@@ -63,6 +64,8 @@ extension ProxyWorker {
         var output = HeadOutput(outputBuffer, capacity: Size.output)
         ErrorAnswer(status).put(into: &output, isHead: slot.pointee.flags.contains(.asksHead))
         service.pointee.counters.bout &+= UInt64(output.count)
+        slot.pointee.exchange.status = status
+        sentToClient(slot, output.count)
         // A request that was refused in its head has no framing: whatever else it sends is not looked at.
         if slot.pointee.phase == .head { slot.pointee.body = .untilClose }
         slot.pointee.phase = .closing

@@ -19,6 +19,7 @@ extension ProxyWorker {
         case .head:
             // Nothing came: it is only idle. Something, but no whole head: the absolute limit, whatever trickles in.
             guard slot.pointee.held != nil, !slot.pointee.hasUnsent else {
+                if slot.pointee.hasUnsent { blame(slot, .clientTimeout) }
                 closeClient(fd)
                 return
             }
@@ -27,18 +28,29 @@ extension ProxyWorker {
             answer(fd, 408)
         case .body:
             if slot.pointee.hasUnsent {
+                blame(slot, .clientTimeout)
                 clientGone(fd)
             } else if slot.pointee.peer >= 0 && isServersTurn(slot.pointee.peer) {
                 touch(fd, slot)
             } else {
                 service.pointee.counters.ereq &+= 1
                 service.pointee.counters.cliAbrt &+= 1
+                blame(slot, .clientTimeout)
                 answer(fd, 408)
             }
-        case .response: if slot.pointee.hasUnsent { clientGone(fd) }
+        case .response:
+            if slot.pointee.hasUnsent {
+                blame(slot, .clientTimeout)
+                clientGone(fd)
+            }
         case .tunnel:
-            if slot.pointee.peer < 0 || slab.slot(slot.pointee.peer).pointee.phase == .tunnel { closePair(fd) }
-        case .closing, .lingering: closeClient(fd)
+            if slot.pointee.peer < 0 || slab.slot(slot.pointee.peer).pointee.phase == .tunnel {
+                blame(slot, .clientTimeout)
+                closePair(fd)
+            }
+        case .closing, .lingering:
+            if slot.pointee.hasUnsent { blame(slot, .clientTimeout) }
+            closeClient(fd)
         case .connecting, .parked, .idle, .bound: break
         }
     }
@@ -51,7 +63,9 @@ extension ProxyWorker {
 
     private mutating func serverLate(_ fd: Int32, _ slot: ConnectionSlot) {
         switch slot.pointee.phase {
-        case .connecting: serverBroke(fd, .connect)
+        case .connecting:
+            blame(slab.slot(slot.pointee.peer), .serverTimeout)
+            serverBroke(fd, .connect)
         case .parked: resumeParked(fd)
         case .idle, .bound: closeServer(fd)
         case .head:
@@ -62,10 +76,19 @@ extension ProxyWorker {
                 return
             }
             countBrokenResponse(client, Int(slot.pointee.server))
+            blame(client, .serverTimeout)
             answer(slot.pointee.peer, 504)
         case .body:
-            if slab.slot(slot.pointee.peer).pointee.hasUnsent { touch(fd, slot) } else { breakResponse(fd) }
-        case .tunnel: closePair(fd)
+            let client = slab.slot(slot.pointee.peer)
+            if client.pointee.hasUnsent {
+                touch(fd, slot)
+            } else {
+                blame(client, .serverTimeout)
+                breakResponse(fd)
+            }
+        case .tunnel:
+            blame(slab.slot(slot.pointee.peer), .serverTimeout)
+            closePair(fd)
         case .response, .closing, .lingering: break
         }
     }

@@ -70,6 +70,9 @@ extension ProxyWorker {
             case .server(let index):
                 countRetry(client, index)
                 client.pointee.lastServer = UInt16(index)
+                if client.pointee.exchange.assigned == ExchangeRecord.never {
+                    client.pointee.exchange.assigned = client.pointee.exchange.offset(microseconds)
+                }
                 switch attempt(fd, client, index, request) {
                 case .begun: return
                 case .stale: client.pointee.flags.insert(.avoidsPool)
@@ -132,6 +135,7 @@ extension ProxyWorker {
         } else if last != Int(Connection.noServer) {
             service.pointee.counters.wredis &+= 1
             tables.servers[last].counters.wredis &+= 1
+            client.pointee.exchange.isRedispatched = true
             tables.servers[last].isDirty = true
         }
     }
@@ -198,6 +202,7 @@ extension ProxyWorker {
         tables.servers[index].counters.reuse &+= 1
         link(server, slot, fd, client, index)
         slot.pointee.phase = .head
+        client.pointee.exchange.connected = client.pointee.exchange.offset(microseconds)
         if send(server, slot, client, request) { return .begun }
         unlinkExchange(slot)
         closeSocket(server, slot)
@@ -249,9 +254,11 @@ extension ProxyWorker {
             store(request, in: slot, sent: 0)
             wheel.arm(slab, server, slot, at: now &+ tables.services[Int(client.pointee.service)].connectTicks)
         } else if client.pointee.phase == .tunnel {
+            client.pointee.exchange.connected = client.pointee.exchange.offset(microseconds)
             slot.pointee.phase = .tunnel
             beginTunnel(server, slot, fd, client)
         } else {
+            client.pointee.exchange.connected = client.pointee.exchange.offset(microseconds)
             slot.pointee.phase = .head
             noteSent(server, slot, client, request, sent)
         }
@@ -274,6 +281,7 @@ extension ProxyWorker {
         slot.pointee.body = .none
         client.pointee.peer = server
         tables.servers[index].exchanges &+= 1
+        tables.services[Int(client.pointee.service)].exchanges &+= 1
         tables.servers[index].counters.began()
         tables.servers[index].isDirty = true
     }
@@ -283,6 +291,7 @@ extension ProxyWorker {
     func unlinkExchange(_ slot: ConnectionSlot) {
         let index = Int(slot.pointee.server)
         tables.servers[index].exchanges &-= 1
+        tables.services[Int(slot.pointee.service)].exchanges &-= 1
         tables.servers[index].counters.ended()
         tables.servers[index].isDirty = true
         slab.slot(slot.pointee.peer).pointee.peer = -1
@@ -361,6 +370,7 @@ extension ProxyWorker {
     mutating func serverConnected(_ fd: Int32) {
         let slot = slab.slot(fd)
         let client = slab.slot(slot.pointee.peer)
+        client.pointee.exchange.connected = client.pointee.exchange.offset(microseconds)
         if client.pointee.phase == .tunnel {
             slot.pointee.phase = .tunnel
             beginTunnel(fd, slot, slot.pointee.peer, client)
@@ -385,6 +395,7 @@ extension ProxyWorker {
 
     private mutating func beginTunnel(_ fd: Int32, _ slot: ConnectionSlot, _ peer: Int32, _ client: ConnectionSlot) {
         dropQueue(slot)
+        forgive(client)
         slot.pointee.body = .untilClose
         touch(fd, slot)
         touch(peer, client)

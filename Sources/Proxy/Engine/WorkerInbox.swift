@@ -4,8 +4,9 @@ import Synchronization
 
 /// What a worker is told, in the order it was told.
 package enum WorkerCommand: Sendable {
-    /// Replaces the plan. `listeners` are descriptors that become the worker's, a list for each service of the plan.
-    case plan(ServicePlan, serial: UInt32, listeners: [[Int32]])
+    /// Replaces the plan. `listeners` are descriptors that become the worker's, a list for each service of the plan;
+    /// `logs` the number of each service's sink, -1 for none.
+    case plan(ServicePlan, serial: UInt32, listeners: [[Int32]], logs: [Int] = [])
     /// What is known about a server of the current plan; nil leaves it as it is.
     case server(service: Int, server: Int, health: ServicePlan.Health?, duty: ServicePlan.Duty?)
     /// Returns from `run`.

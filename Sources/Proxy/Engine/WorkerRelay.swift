@@ -58,6 +58,7 @@ extension ProxyWorker {
             if sink.pointee.flags.contains(.rewindable) { dropQueue(sink) }
             if !transmit(to, sink, scratch, portion.kept) { return .sinkBroken }
             sink.pointee.flags.insert(.sent)
+            if sink.pointee.role == .client { sentToClient(sink, portion.kept) }
         }
         guard source.pointee.body.isDone else { return .waiting }
         hold(source, scratch + portion.taken, count &- portion.taken, partial: false)
@@ -83,6 +84,7 @@ extension ProxyWorker {
         if sink.pointee.flags.contains(.rewindable) { dropQueue(sink) }
         sink.pointee.flags.insert(.sent)
         sink.pointee.pipeCount += Int32(count)
+        if sink.pointee.role == .client { sentToClient(sink, count) }
         if !flushPipe(to, sink) { return .sinkBroken }
         if sink.pointee.pipeCount > 0 { awaitRoom(to, sink) }
         return source.pointee.body.isDone ? .complete : .waiting
@@ -103,6 +105,7 @@ extension ProxyWorker {
         service.pointee.isDirty = true
         if source.pointee.role == .client {
             service.pointee.counters.bin &+= UInt64(count)
+            source.pointee.exchange.bytesIn &+= UInt64(count)
             if source.pointee.peer >= 0 {
                 let index = Int(slab.slot(source.pointee.peer).pointee.server)
                 tables.servers[index].counters.bin &+= UInt64(count)
@@ -122,7 +125,7 @@ extension ProxyWorker {
         let source = slab.slot(from)
         let to = source.pointee.peer
         guard to >= 0, !source.pointee.flags.contains(.ended) else {
-            if to >= 0 && source.pointee.flags.contains(.hungUp) { closePair(from) }
+            if to >= 0 && source.pointee.flags.contains(.hungUp) { closeTunnel(from) }
             return
         }
         let sink = slab.slot(to)
@@ -138,8 +141,20 @@ extension ProxyWorker {
             source.pointee.flags.remove(.readable)
             if sink.pointee.hasUnsent { sink.pointee.flags.insert(.shutAfterFlush) } else { shutOutput(to, sink) }
             _ = endTunnel(from)
-        case .broken, .sinkBroken, .malformed: closePair(from)
+        case .broken, .malformed: closeTunnel(from)
+        case .sinkBroken: closeTunnel(to)
         }
+    }
+
+    /// Closes a tunnel whose side `fd` broke it off.
+    mutating func closeTunnel(_ fd: Int32) {
+        let slot = slab.slot(fd)
+        if slot.pointee.role == .client {
+            blame(slot, .client)
+        } else if slot.pointee.peer >= 0 {
+            blame(slab.slot(slot.pointee.peer), .server)
+        }
+        closePair(fd)
     }
 
     /// Closes a tunnel when both sides have said all. true: it did.

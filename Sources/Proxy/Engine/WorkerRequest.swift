@@ -39,6 +39,7 @@ extension ProxyWorker {
         if count <= 0 {
             if count != -1 {
                 tables.services[Int(slot.pointee.service)].counters.ereq &+= 1
+                blame(slot, .client)
                 clientGone(fd)
             }
             return false
@@ -65,12 +66,14 @@ extension ProxyWorker {
     @inline(__always)
     private func countReceived(_ slot: ConnectionSlot, _ count: Int) {
         tables.services[Int(slot.pointee.service)].counters.bin &+= UInt64(count)
+        slot.pointee.exchange.bytesIn &+= UInt64(count)
     }
 
     /// false: the caller must not go on with this connection.
     @inline(__always)
     private mutating func takeRequest(_ fd: Int32, _ slot: ConnectionSlot, _ bytes: Bytes, _ count: Int) -> Bool {
         let service = tables.services + Int(slot.pointee.service)
+        if !slot.pointee.exchange.isOpen { slot.pointee.exchange.begun = microseconds }
         var output = HeadOutput(outputBuffer, capacity: Size.output)
         var head = RequestHead()
         let verdict = head.parse(
@@ -90,6 +93,7 @@ extension ProxyWorker {
             return false
         }
         noteRequest(slot, head, service)
+        recordRequest(slot, head, bytes, service)
         var rest = bytes + head.consumed
         var left = count &- head.consumed
         if slot.pointee.phase == .body && left > 0 {
@@ -107,6 +111,7 @@ extension ProxyWorker {
         if slot.pointee.phase == .body { touch(fd, slot) }
         slot.pointee.pool = 0
         slot.pointee.server = boundServer(service, bytes, head)
+        recordCookie(slot, head, service)
         hold(slot, rest, left, partial: false)
         dispatch(fd, RequestBytes(bytes: output.base, count: output.count))
         return false

@@ -124,6 +124,7 @@ extension ProxyWorker {
         }
         let peer = slot.pointee.peer
         client.pointee.flags.insert(.answered)
+        sentToClient(client, output.count &+ portion.kept)
         let isTaken: Bool
         if portion.kept <= Size.copiedBody {
             output.put(rest, portion.kept)
@@ -152,6 +153,12 @@ extension ProxyWorker {
         let service = tables.services + Int(slot.pointee.service)
         service.pointee.counters.answered(head.status)
         tables.servers[Int(slot.pointee.server)].counters.answered(head.status)
+        client.pointee.exchange.status = UInt16(truncatingIfNeeded: head.status)
+        client.pointee.exchange.responded = client.pointee.exchange.offset(microseconds)
+        if service.pointee.insertsCookie {
+            client.pointee.exchange.cookieAnswered = rules.cookieLine == nil ? .notSet : .inserted
+        }
+        forgive(client)
         if head.keepsAlive { slot.pointee.flags.insert(.keepsAlive) } else { slot.pointee.flags.remove(.keepsAlive) }
         if !head.clientKeepsAlive { client.pointee.flags.remove(.keepsAlive) }
         if head.hasNoBody(rules) {
@@ -171,6 +178,7 @@ extension ProxyWorker {
     ) -> Bool {
         let peer = slot.pointee.peer
         client.pointee.flags.insert(.answered)
+        sentToClient(client, output.count &+ left)
         guard transmit(peer, client, output.base, output.count, rest, left) else {
             clientGone(peer)
             return false
@@ -199,6 +207,7 @@ extension ProxyWorker {
         let slot = slab.slot(fd)
         let peer = slot.pointee.peer
         countBrokenResponse(slab.slot(peer), Int(slot.pointee.server))
+        blame(slab.slot(peer), .proxy)
         answer(peer, 502)
     }
 
@@ -221,6 +230,7 @@ extension ProxyWorker {
         let slot = slab.slot(fd)
         let peer = slot.pointee.peer
         countBrokenResponse(slab.slot(peer), Int(slot.pointee.server))
+        blame(slab.slot(peer), .server)
         // Where only our closing marks the end, a reset says that this isn't it.
         if slot.pointee.body.kind == .untilClose || slot.pointee.body.kind == .unchunked {
             _ = socket_set_reset_on_close(peer)
@@ -242,6 +252,7 @@ extension ProxyWorker {
             if client.pointee.hasUnsent { touch(peer, client) } else { endClient(peer) }
             return
         }
+        if !client.pointee.hasUnsent { endExchange(client) }
         client.pointee.phase = .head
         client.pointee.body = .none
         client.pointee.flags.remove(.headStarted)

@@ -83,9 +83,12 @@ extension ProxyWorker {
             shutOutput(fd, slot)
             if endTunnel(fd) { return }
         }
-        if slot.pointee.role == .client && slot.pointee.phase == .closing {
-            endClient(fd)
-            return
+        if slot.pointee.role == .client {
+            if slot.pointee.phase == .closing {
+                endClient(fd)
+                return
+            }
+            if slot.pointee.phase == .head && slot.pointee.exchange.status != 0 { endExchange(slot) }
         }
         let peer = slot.pointee.peer
         if peer >= 0 {
@@ -142,7 +145,7 @@ extension ProxyWorker {
         if slot.pointee.role == .client {
             clientGone(fd)
         } else if slot.pointee.phase == .tunnel {
-            closePair(fd)
+            closeTunnel(fd)
         } else {
             // What the server said before it closed is still to be read, and ends the exchange either way.
             slot.pointee.flags.insert([.sendBroken, .readable, .peerClosed])

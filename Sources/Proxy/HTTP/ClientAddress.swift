@@ -1,17 +1,20 @@
 import Glibc
 
-/// A client's address in 17 bytes, as accept(2) gave it.
+/// A client's address and port in 20 bytes, as accept(2) gave them.
 struct ClientAddress {
     /// Network order; an IPv4 address lies in the first four bytes of `high`.
     private var high: UInt64 = 0
     private var low: UInt64 = 0
     private(set) var isIPv6 = false
+    private(set) var port: UInt16 = 0
 
     init() {}
 
     /// - Parameter name: `sockaddr_in` or `sockaddr_in6`, of at least 28 readable bytes.
     init(_ name: UnsafeRawPointer) {
         let family = name.loadUnaligned(as: sa_family_t.self)
+        // Both families have the port in the same place.
+        port = UInt16(bigEndian: name.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
         if Int32(family) == AF_INET6 {
             high = name.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
             low = name.loadUnaligned(fromByteOffset: 16, as: UInt64.self)

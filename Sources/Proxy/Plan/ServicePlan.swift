@@ -140,6 +140,8 @@ package struct ServicePlan: Equatable, Sendable {
         package var servers: [Server]
         /// 1 to `Limit.pools`; the first takes what no rule sends elsewhere.
         package var pools: [Pool]
+        /// nil: nothing is written.
+        package var accessLog: AccessLog? = nil
 
         /// - Parameter pools: nil: one over all servers, with `balance`.
         package init(

@@ -100,6 +100,8 @@ extension ServicePlan.Service {
         for server in servers { server.encode(into: &writer) }
         writer.put(UInt16(pools.count))
         for pool in pools { pool.encode(into: &writer) }
+        writer.put(accessLog != nil)
+        accessLog?.encode(into: &writer)
     }
 
     fileprivate init(from reader: inout PlanReader) throws(ServicePlanError) {
@@ -122,5 +124,6 @@ extension ServicePlan.Service {
             name: name, listeners: listeners, mode: mode, connection: connection, forwardedFor: forwardedFor,
             cookie: cookie, retries: retries, redispatch: redispatch, maxConnections: maxConnections,
             timeouts: timeouts, servers: servers, pools: pools)
+        if try reader.takeFlag() { accessLog = try ServicePlan.AccessLog(from: &reader) }
     }
 }

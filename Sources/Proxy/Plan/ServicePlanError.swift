@@ -67,6 +67,7 @@ extension ServicePlan.Service {
             try ServicePlan.require((10...Limit.timeout).contains(timeout), "a timeout of \(name)")
         }
         try cookie?.validate(in: name)
+        try accessLog?.sink.validate()
         try validateServers()
         try ServicePlan.require((1...Limit.pools).contains(pools.count), "the number of pools of \(name)")
         var poolNames = Set<String>()

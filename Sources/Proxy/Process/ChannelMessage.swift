@@ -19,8 +19,12 @@ enum ChannelMessage {
         /// Health and duty of one server of the plan that was committed last.
         case server
         case stop
+        /// Descriptors of the plan's log sinks, in their order.
+        case logs = 32
         // From it.
         case pulse = 64
+        /// Some services' and servers' latencies.
+        case latencies
     }
 
     /// The first message: everything that has to be known before privileges are given up.
@@ -67,7 +71,9 @@ enum ChannelMessage {
     }
 
     /// A plan and its sockets as messages, with the descriptors that go with each.
-    static func messages(of plan: [UInt8], serial: UInt32, listeners: [Int32]) -> [(bytes: [UInt8], fds: [Int32])] {
+    static func messages(
+        of plan: [UInt8], serial: UInt32, listeners: [Int32], logs: [Int32]
+    ) -> [(bytes: [UInt8], fds: [Int32])] {
         var messages: [(bytes: [UInt8], fds: [Int32])] = [([Kind.planBegin.rawValue], [])]
         let part = limit - 1
         for start in stride(from: 0, to: plan.count, by: part) {
@@ -75,9 +81,11 @@ enum ChannelMessage {
             messages.append(([Kind.planPart.rawValue] + plan[start..<end], []))
         }
         let most = Int(SOCKET_DESCRIPTORS_MAX)
-        for start in stride(from: 0, to: listeners.count, by: most) {
-            let end = min(start + most, listeners.count)
-            messages.append(([Kind.listeners.rawValue], Array(listeners[start..<end])))
+        for (kind, descriptors) in [(Kind.listeners, listeners), (.logs, logs)] {
+            for start in stride(from: 0, to: descriptors.count, by: most) {
+                let end = min(start + most, descriptors.count)
+                messages.append(([kind.rawValue], Array(descriptors[start..<end])))
+            }
         }
         var commit = PlanWriter()
         commit.put(Kind.planCommit.rawValue)
@@ -134,16 +142,18 @@ struct CounterEntry {
 struct Pulse {
     var worker: Int
     var serial: UInt32
+    /// Lines of the access log that no sink took; every worker says the process's number.
+    var linesLost: UInt64
     var entries: [CounterEntry]
 
     /// nil: not a pulse, or a damaged one.
     init?(_ message: [UInt8]) {
-        let head = 6
+        let head = 14
         guard message.count >= head, message[0] == ChannelMessage.Kind.pulse.rawValue,
             (message.count - head) % CounterEntry.size == 0
         else { return nil }
         worker = Int(message[1])
-        (serial, entries) = message.withUnsafeBytes { raw in
+        (serial, linesLost, entries) = message.withUnsafeBytes { raw in
             let serial = raw.loadUnaligned(fromByteOffset: 2, as: UInt32.self)
             let entries = stride(from: head, to: raw.count, by: CounterEntry.size).map { start in
                 let server = raw.loadUnaligned(fromByteOffset: start + 2, as: UInt16.self)
@@ -152,7 +162,43 @@ struct Pulse {
                     server: server == CounterEntry.ofService ? nil : Int(server),
                     counters: raw.loadUnaligned(fromByteOffset: start + 4, as: ProxyCounters.self))
             }
-            return (serial, entries)
+            return (serial, raw.loadUnaligned(fromByteOffset: 6, as: UInt64.self), entries)
+        }
+    }
+}
+
+/// One service's or server's latencies, as they lie in memory.
+struct LatencyEntry {
+    static let size = 4 + MemoryLayout<Latencies>.size
+
+    var service: Int
+    /// nil: the service itself.
+    var server: Int?
+    var latencies: Latencies
+}
+
+/// Latencies, as the supervisor reads them.
+struct LatencyReport {
+    var worker: Int
+    var serial: UInt32
+    var entries: [LatencyEntry]
+
+    /// nil: something else, or a damaged one.
+    init?(_ message: [UInt8]) {
+        let head = 6
+        guard message.count >= head, message[0] == ChannelMessage.Kind.latencies.rawValue,
+            (message.count - head) % LatencyEntry.size == 0
+        else { return nil }
+        worker = Int(message[1])
+        (serial, entries) = message.withUnsafeBytes { raw in
+            let entries = stride(from: head, to: raw.count, by: LatencyEntry.size).map { start in
+                let server = raw.loadUnaligned(fromByteOffset: start + 2, as: UInt16.self)
+                return LatencyEntry(
+                    service: Int(raw.loadUnaligned(fromByteOffset: start, as: UInt16.self)),
+                    server: server == CounterEntry.ofService ? nil : Int(server),
+                    latencies: raw.loadUnaligned(fromByteOffset: start + 4, as: Latencies.self))
+            }
+            return (raw.loadUnaligned(fromByteOffset: 2, as: UInt32.self), entries)
         }
     }
 }

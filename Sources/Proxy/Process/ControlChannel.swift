@@ -6,6 +6,7 @@ import Synchronization
 package final class ControlChannel: Sendable {
     let descriptor: Int32
     private let inboxes: [WorkerInbox]
+    private let log: AccessLog?
     private let assembly = Mutex(Assembly())
     private let garbled = Mutex(false)
 
@@ -16,15 +17,17 @@ package final class ControlChannel: Sendable {
     private struct Assembly {
         var plan: [UInt8] = []
         var listeners: [Int32] = []
+        var logs: [Int32] = []
     }
 
     /// A plan's bytes and sockets are bounded by the plan's own limits; this is far beyond them.
     private static let planLimit = 16_777_216
     private static let listenerLimit = 65_536
 
-    init(descriptor: Int32, inboxes: [WorkerInbox]) {
+    init(descriptor: Int32, inboxes: [WorkerInbox], log: AccessLog?) {
         self.descriptor = descriptor
         self.inboxes = inboxes
+        self.log = log
     }
 
     /// Takes what has come. false: the supervisor is gone, or doesn't speak as it should.
@@ -50,7 +53,7 @@ package final class ControlChannel: Sendable {
         switch kind {
         case .planBegin:
             assembly.withLock { assembly in
-                for fd in assembly.listeners { close(fd) }
+                for fd in assembly.listeners + assembly.logs { close(fd) }
                 assembly = Assembly()
             }
             return true
@@ -64,12 +67,17 @@ package final class ControlChannel: Sendable {
                 assembly.listeners.append(contentsOf: fds)
                 return assembly.listeners.count <= Self.listenerLimit
             }
+        case .logs:
+            return assembly.withLock { assembly in
+                assembly.logs.append(contentsOf: fds)
+                return assembly.logs.count <= ServicePlan.Limit.services
+            }
         case .planCommit: return (try? commit(&reader)) ?? false
         case .server: return (try? setServer(&reader)) ?? false
         case .stop:
             for inbox in inboxes { inbox.post(.stop) }
             return true
-        case .hello, .pulse: return false
+        case .hello, .pulse, .latencies: return false
         }
     }
 
@@ -85,7 +93,8 @@ package final class ControlChannel: Sendable {
         guard complete.plan.count == planCount, complete.listeners.count == listenerCount else { return false }
         let plan = try ServicePlan(decoding: complete.plan)
         let sockets = plan.services.reduce(0) { $0 + $1.listeners.count } * inboxes.count
-        guard sockets == complete.listeners.count else { return false }
+        guard sockets == complete.listeners.count, plan.sinks.count == complete.logs.count else { return false }
+        let logs = log?.take(plan, complete.logs) ?? []
         for (worker, inbox) in inboxes.enumerated() {
             var next = worker
             let mine = plan.services.map { service in
@@ -94,7 +103,7 @@ package final class ControlChannel: Sendable {
                     return complete.listeners[next]
                 }
             }
-            inbox.post(.plan(plan, serial: serial, listeners: mine))
+            inbox.post(.plan(plan, serial: serial, listeners: mine, logs: logs))
         }
         return true
     }

@@ -9,6 +9,8 @@ package enum ProxyError: Error, CustomStringConvertible {
     case notPermitted(ServicePlan.Endpoint, service: String)
     case cannotListen(ServicePlan.Endpoint, service: String, code: Int32)
     case plan(ServicePlanError)
+    /// A file of the access log can't be opened.
+    case cannotLog(ServicePlan.LogSink, service: String, code: Int32)
     case outOfDescriptors(code: Int32)
     /// `stop` was called.
     case stopped
@@ -23,6 +25,15 @@ package enum ProxyError: Error, CustomStringConvertible {
         case .cannotListen(let endpoint, let service, let code):
             "service \(service) can't listen on \(endpoint): \(String(cString: strerror(code)))"
         case .plan(let error): "\(error)"
+        case .cannotLog(let sink, let service, let code):
+            "service \(service) can't log to \(sink): "
+                + (code == ELOOP
+                    ? "it is a symbolic link; name the file itself"
+                    : code == EINVAL
+                        ? "it is no file; name one, or a FIFO"
+                        : code == ENXIO
+                            ? "nobody reads from this FIFO; start its reader first"
+                            : "\(String(cString: strerror(code))); make its directory, or choose another one")
         case .outOfDescriptors(let code):
             "can't open a socket: \(String(cString: strerror(code))); raise LimitNOFILE= in the unit"
         case .stopped: "the proxy supervisor has been stopped"

@@ -38,7 +38,18 @@ package struct ProxySnapshot: Equatable, Sendable {
         package var health: ServicePlan.Health
         package var duty: ServicePlan.Duty
         package var weight: Int
+        /// Since electd began; a new proxy process goes on where the last one ended.
         package var counters: ProxyCounters
+        package var figures: ProxyFigures
+        /// nil: nothing was served.
+        package var latencies: Latencies?
+        /// Milliseconds since its health last changed.
+        package var sinceChange: UInt64
+        /// Times that it went down, and milliseconds that it was down.
+        package var downs: UInt64
+        package var downtime: UInt64
+        /// Milliseconds since something was last given to it; nil: never.
+        package var sinceSession: UInt64?
 
         /// As HAProxy's `show stat` says it: UP, DOWN, DRAIN, MAINT, or `no check` passed yet.
         package var status: String {
@@ -57,6 +68,8 @@ package struct ProxySnapshot: Equatable, Sendable {
         package var mode: ServicePlan.Mode
         package var maxConnections: Int
         package var counters: ProxyCounters
+        package var figures: ProxyFigures
+        package var latencies: Latencies?
         package var servers: [Server]
     }
 
@@ -65,5 +78,7 @@ package struct ProxySnapshot: Equatable, Sendable {
     package var pid: Int32?
     /// Times that it was started again.
     package var restarts: Int
+    /// Lines of access logs that no sink took.
+    package var linesLost: UInt64
     package var services: [Service]
 }

@@ -52,10 +52,13 @@ package enum ProxyProcess {
 
     private static func work(_ channel: Int32, threads: Int) -> Int32 {
         let inboxes = (0..<threads).map { _ in WorkerInbox() }
-        let control = ControlChannel(descriptor: channel, inboxes: inboxes)
+        let control: ControlChannel
         do throws(WorkerError) {
+            let log = try AccessLog(workers: max(threads, 1))
+            defer { log.finish() }
+            control = ControlChannel(descriptor: channel, inboxes: inboxes, log: log)
             let shared = WorkerThread.Shared(
-                channel: channel, descriptors: try ProxyDescriptors(), gauges: ConnectionGauges())
+                channel: channel, descriptors: try ProxyDescriptors(), gauges: ConnectionGauges(), log: log)
             for number in 1..<max(threads, 1) {
                 guard WorkerThread.start(number, inboxes[number], shared) else {
                     throw WorkerError(call: "pthread_create", code: errno)
@@ -63,7 +66,7 @@ package enum ProxyProcess {
             }
             var worker = try ProxyWorker(
                 number: 0, slab: shared.descriptors, inbox: inboxes[0], gauges: shared.gauges, channel: channel,
-                control: control)
+                control: control, log: log)
             worker.run()
         } catch {
             say("\(error)")
@@ -88,6 +91,7 @@ enum WorkerThread {
         let channel: Int32
         let descriptors: ProxyDescriptors
         let gauges: ConnectionGauges
+        let log: AccessLog
     }
 
     private final class Start {
@@ -127,7 +131,7 @@ enum WorkerThread {
         do throws(WorkerError) {
             var worker = try ProxyWorker(
                 number: UInt8(start.number), slab: start.shared.descriptors, inbox: start.inbox,
-                gauges: start.shared.gauges, channel: start.shared.channel)
+                gauges: start.shared.gauges, channel: start.shared.channel, log: start.shared.log)
             worker.run()
         } catch {
             ProxyProcess.say("\(error)")

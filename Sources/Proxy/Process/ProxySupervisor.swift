@@ -26,6 +26,8 @@ package final class ProxySupervisor: Sendable {
         var serial: UInt32 = 0
         /// Sockets of the current plan, one for each worker.
         var listeners: [ServicePlan.Endpoint: [Int32]] = [:]
+        /// Where the current plan's access logs go.
+        var logs: [ServicePlan.LogSink: Int32] = [:]
         /// Sockets that left the plan: the thread closes them when no message names them any more.
         var retired: [Int32] = []
         /// What was said about servers, by service and name.
@@ -33,17 +35,26 @@ package final class ProxySupervisor: Sendable {
         /// Servers whose standing the proxy process hasn't been told.
         var untold: [Server] = []
         var stops = false
+        /// Milliseconds of the monotonic clock at which the supervisor came into being.
+        let startedAt = ProxyWatch.now()
 
         var condition = ProxyCondition.starting
         var pid: Int32?
         var starts = 0
-        /// By worker, then service and server of the plan with `countedSerial`.
+        /// Of each worker of the running process, in the order of `plan`; and of all processes that have ended.
         var counters: [ProxyCounterTable] = []
-        var countedSerial: UInt32 = 0
+        var ended: ProxyCounterTable?
+        /// By service and server; looked at once a second.
+        var figures: [Server: ProxyFigures] = [:]
+        var figuresAt: UInt64 = 0
+        /// Lines of access logs that no sink took: in this process, and in those that have ended.
+        var linesLost: UInt64 = 0
+        var linesLostBefore: UInt64 = 0
     }
 
     struct Server: Hashable {
         let service: String
+        /// Empty: the service itself.
         let name: String
     }
 
@@ -51,6 +62,19 @@ package final class ProxySupervisor: Sendable {
         var health: ServicePlan.Health
         var duty: ServicePlan.Duty
         let address: ServicePlan.Endpoint
+        /// Milliseconds of the monotonic clock at which its health last changed, and 0 before the first time.
+        var changed: UInt64 = 0
+        /// Times that it went down, and milliseconds that it was down before it last changed.
+        var downs: UInt64 = 0
+        var downtime: UInt64 = 0
+
+        mutating func take(_ new: ServicePlan.Health, at now: UInt64) {
+            if new == health { return }
+            if health == .down { downtime += now - changed }
+            if new == .down { downs += 1 }
+            health = new
+            changed = now
+        }
     }
 
     /// - Parameters:
@@ -102,15 +126,36 @@ package final class ProxySupervisor: Sendable {
             if desired.stops { throw .stopped }
             // Each thread has its own sockets, so their number stays.
             let threads = desired.plan?.threads ?? plan.threads
-            try desired.bindListeners(of: plan, threads: threads)
+            let logs = try Desired.openLogs(of: plan)
+            do throws(ProxyError) {
+                try desired.bindListeners(of: plan, threads: threads)
+            } catch {
+                for fd in logs.values { close(fd) }
+                throw error
+            }
+            desired.replaceLogs(logs)
             desired.take(plan, threads: threads)
+        }
+        polling_ring(bell)
+    }
+
+    /// Opens the access logs of the current plan anew, as after their files were renamed (logrotate).
+    ///
+    /// - Throws: `ProxyError` when a file can't be opened; all go on to where they went.
+    package func reopenLogs() throws(ProxyError) {
+        try desired.withLock { desired throws(ProxyError) in
+            guard let plan = desired.plan, !desired.stops, !desired.logs.isEmpty else { return }
+            desired.replaceLogs(try Desired.openLogs(of: plan))
+            // The plan is sent again with the new descriptors; nothing else in it is news.
+            desired.serial &+= 1
         }
         polling_ring(bell)
     }
 
     /// What a check says about a server. Unknown names are ignored: the plan may have changed meanwhile.
     package func set(server: String, of service: String, to health: ServicePlan.Health) {
-        change(Server(service: service, name: server)) { $0.health = health }
+        let now = ProxyWatch.now()
+        change(Server(service: service, name: server)) { $0.take(health, at: now) }
     }
 
     /// What the operator says about a server.
@@ -162,6 +207,29 @@ extension ProxySupervisor.Desired {
         listeners.merge(fresh) { old, _ in old }
     }
 
+    /// Descriptors for every sink of a plan; none of them when one can't be opened.
+    fileprivate static func openLogs(of plan: ServicePlan) throws(ProxyError) -> [ServicePlan.LogSink: Int32] {
+        var logs: [ServicePlan.LogSink: Int32] = [:]
+        for service in plan.services {
+            guard let sink = service.accessLog?.sink, logs[sink] == nil else { continue }
+            do throws(ProxyError) {
+                logs[sink] = try LogSocket.open(sink, service: service.name)
+            } catch {
+                for fd in logs.values { close(fd) }
+                throw error
+            }
+        }
+        return logs
+    }
+
+    fileprivate mutating func replaceLogs(_ fresh: [ServicePlan.LogSink: Int32]) {
+        retired.append(contentsOf: logs.values)
+        logs = fresh
+    }
+
+    /// In the order of the plan's sinks.
+    var logsInOrder: [Int32] { plan?.sinks.compactMap { logs[$0] } ?? [] }
+
     fileprivate mutating func take(_ plan: ServicePlan, threads: Int) {
         var plan = plan
         plan.threads = threads
@@ -182,6 +250,13 @@ extension ProxySupervisor.Desired {
         }
         standings = kept
         untold.removeAll()
+        if let old = self.plan {
+            counters = counters.map { ProxyCounterTable(plan, from: $0, of: old) }
+            ended = ended.map { ProxyCounterTable(plan, from: $0, of: old) }
+        }
+        figures = figures.filter { key, _ in
+            plan.services.contains { $0.name == key.service } && (key.name.isEmpty || kept[key] != nil)
+        }
         self.plan = plan
         serial &+= 1
     }
@@ -207,53 +282,74 @@ extension ProxySupervisor.Desired {
         return plan.services.flatMap(\.listeners).flatMap { listeners[$0] ?? [] }
     }
 
+    // MARK: what was counted
+
+    /// The running process has ended: what it counted stays.
+    mutating func bury() {
+        pid = nil
+        linesLostBefore += linesLost
+        linesLost = 0
+        guard let plan else { return }
+        var ended = ended ?? ProxyCounterTable(plan)
+        for table in counters { ended.inherit(table) }
+        self.ended = ended
+        counters.removeAll()
+    }
+
+    private var tables: [ProxyCounterTable] { counters + (ended.map { [$0] } ?? []) }
+
+    private func counters(_ service: Int, _ server: Int?) -> ProxyCounters {
+        tables.reduce(into: ProxyCounters()) { sum, table in
+            sum += server.map { table.server(service, $0) } ?? table.service(service)
+        }
+    }
+
+    private func latencies(_ service: Int, _ server: Int?) -> Latencies? {
+        var sum: Latencies?
+        for case let part? in tables.map({ $0.latencies(service, server) }) {
+            var total = sum ?? Latencies()
+            total += part
+            sum = total
+        }
+        return sum
+    }
+
+    /// Once a second: what grows by how much.
+    mutating func takeFigures(at now: UInt64) {
+        guard now >= figuresAt + 1_000, let plan else { return }
+        figuresAt = now
+        for (place, service) in plan.services.enumerated() {
+            let own = ProxySupervisor.Server(service: service.name, name: "")
+            figures[own, default: ProxyFigures()].take(counters(place, nil), at: now)
+            for (number, server) in service.servers.enumerated() {
+                let key = ProxySupervisor.Server(service: service.name, name: server.name)
+                figures[key, default: ProxyFigures()].take(counters(place, number), at: now)
+            }
+        }
+    }
+
     fileprivate func snapshot() -> ProxySnapshot {
-        let plan = planWithStandings()
-        let isCurrent = countedSerial == serial
-        let services = (plan?.services ?? []).enumerated().map { place, service in
-            let tables = isCurrent ? counters : []
+        let now = ProxyWatch.now()
+        let services = (planWithStandings()?.services ?? []).enumerated().map { place, service in
+            let own = figures[ProxySupervisor.Server(service: service.name, name: "")] ?? ProxyFigures()
             return ProxySnapshot.Service(
                 name: service.name, mode: service.mode, maxConnections: service.maxConnections,
-                counters: tables.reduce(into: ProxyCounters()) { $0 += $1.service(place) },
-                servers: service.servers.enumerated().map { serverPlace, server in
-                    ProxySnapshot.Server(
+                counters: counters(place, nil), figures: own, latencies: latencies(place, nil),
+                servers: service.servers.enumerated().map { number, server in
+                    let key = ProxySupervisor.Server(service: service.name, name: server.name)
+                    let figures = figures[key] ?? ProxyFigures()
+                    let standing = standings[key]
+                    let since = standing.map { now - min($0.changed == 0 ? startedAt : $0.changed, now) } ?? 0
+                    return ProxySnapshot.Server(
                         name: server.name, address: server.address, health: server.health, duty: server.duty,
-                        weight: server.weight,
-                        counters: tables.reduce(into: ProxyCounters()) { $0 += $1.server(place, serverPlace) })
+                        weight: server.weight, counters: counters(place, number), figures: figures,
+                        latencies: latencies(place, number), sinceChange: since, downs: standing?.downs ?? 0,
+                        downtime: (standing?.downtime ?? 0) + (server.health == .down ? since : 0),
+                        sinceSession: figures.lastSession.map { now - min($0, now) })
                 })
         }
         return ProxySnapshot(
-            condition: condition, pid: pid, restarts: max(0, starts - 1), services: services)
-    }
-}
-
-/// The latest counters of one worker, in the plan's order.
-struct ProxyCounterTable: Sendable {
-    private var services: [ProxyCounters]
-    private var servers: [[ProxyCounters]]
-
-    init(_ plan: ServicePlan) {
-        services = plan.services.map { _ in ProxyCounters() }
-        servers = plan.services.map { service in service.servers.map { _ in ProxyCounters() } }
-    }
-
-    /// Entries that name nothing of the plan are ignored.
-    mutating func take(_ entry: CounterEntry) {
-        guard services.indices.contains(entry.service) else { return }
-        guard let server = entry.server else {
-            services[entry.service] = entry.counters
-            return
-        }
-        guard servers[entry.service].indices.contains(server) else { return }
-        servers[entry.service][server] = entry.counters
-    }
-
-    func service(_ place: Int) -> ProxyCounters { services.indices.contains(place) ? services[place] : ProxyCounters() }
-
-    func server(_ service: Int, _ place: Int) -> ProxyCounters {
-        guard servers.indices.contains(service), servers[service].indices.contains(place) else {
-            return ProxyCounters()
-        }
-        return servers[service][place]
+            condition: condition, pid: pid, restarts: max(0, starts - 1), linesLost: linesLostBefore + linesLost,
+            services: services)
     }
 }

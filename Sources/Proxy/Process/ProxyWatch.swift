@@ -37,7 +37,7 @@ struct ProxyWatch {
     init(_ supervisor: ProxySupervisor) { self.supervisor = supervisor }
 
     /// Milliseconds of the monotonic clock.
-    private static func now() -> UInt64 {
+    static func now() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000 + UInt64(time.tv_nsec) / 1_000_000
@@ -52,6 +52,7 @@ struct ProxyWatch {
             // We were stopped, or starved: the silence is ours. Whoever is really wedged is found a silence later.
             if now - lastLoop > Timing.ownGap { for worker in pulses.indices { pulses[worker].at = now } }
             lastLoop = now
+            supervisor.desired.withLock { $0.takeFigures(at: now) }
             reap(now)
             startIfDue(now)
             tell()
@@ -78,16 +79,26 @@ struct ProxyWatch {
         for _ in 0..<4_096 {
             guard case .message(let bytes, let fds) = ChannelMessage.receive(child.channel) else { return }
             for fd in fds { close(fd) }
-            guard let pulse = Pulse(bytes), pulses.indices.contains(pulse.worker) else { continue }
-            pulses[pulse.worker] = (now, pulse.serial)
-            supervisor.desired.withLock { desired in
-                guard pulse.serial == desired.serial, let plan = desired.plan else { return }
-                if desired.countedSerial != desired.serial {
-                    desired.countedSerial = desired.serial
-                    desired.counters = pulses.map { _ in ProxyCounterTable(plan) }
+            if let pulse = Pulse(bytes), pulses.indices.contains(pulse.worker) {
+                pulses[pulse.worker] = (now, pulse.serial)
+                count(pulse.worker, pulse.serial) { desired in
+                    desired.linesLost = pulse.linesLost
+                    for entry in pulse.entries { desired.counters[pulse.worker].take(entry) }
                 }
-                for entry in pulse.entries { desired.counters[pulse.worker].take(entry) }
+            } else if let report = LatencyReport(bytes), pulses.indices.contains(report.worker) {
+                count(report.worker, report.serial) { desired in
+                    for entry in report.entries { desired.counters[report.worker].take(entry) }
+                }
             }
+        }
+    }
+
+    /// Takes what a worker counted, unless it is about an earlier plan.
+    private func count(_ worker: Int, _ serial: UInt32, _ body: (inout ProxySupervisor.Desired) -> Void) {
+        supervisor.desired.withLock { desired in
+            guard serial == desired.serial, let plan = desired.plan else { return }
+            while desired.counters.count <= worker { desired.counters.append(ProxyCounterTable(plan)) }
+            body(&desired)
         }
     }
 
@@ -101,11 +112,7 @@ struct ProxyWatch {
         if now - startedAt >= Timing.goodRun { backOff = Timing.firstBackOff }
         nextStart = now + backOff
         backOff = min(backOff * 2, Timing.lastBackOff)
-        supervisor.desired.withLock { desired in
-            desired.pid = nil
-            desired.countedSerial = 0
-            desired.counters.removeAll()
-        }
+        supervisor.desired.withLock { $0.bury() }
         let reason =
             wasKilled
             ? "killed, because it was wedged" : (code > 128 ? "ended by signal \(code - 128)" : "exit code \(code)")
@@ -177,7 +184,8 @@ struct ProxyWatch {
             sentSerial = desired.serial
             desired.untold.removeAll()
             guard let bytes = try? plan.encoded() else { return [] }
-            return ChannelMessage.messages(of: bytes, serial: desired.serial, listeners: desired.listenersInOrder)
+            return ChannelMessage.messages(
+                of: bytes, serial: desired.serial, listeners: desired.listenersInOrder, logs: desired.logsInOrder)
         }
         defer { desired.untold.removeAll() }
         return desired.untold.compactMap { server in
@@ -237,10 +245,11 @@ struct ProxyWatch {
         let sockets = supervisor.desired.withLock { desired in
             defer {
                 desired.listeners.removeAll()
+                desired.logs.removeAll()
                 desired.retired.removeAll()
                 desired.pid = nil
             }
-            return Array(desired.listeners.values.joined()) + desired.retired
+            return Array(desired.listeners.values.joined()) + desired.logs.values + desired.retired
         }
         for fd in sockets { close(fd) }
         change(to: .stopped)
