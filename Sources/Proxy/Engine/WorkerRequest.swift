@@ -54,7 +54,7 @@ extension ProxyWorker {
 
     /// There is a line end in `start..<end` that ends the head, or that no head may have, or it is too long: so that a
     /// head that comes byte by byte isn't parsed a byte at a time.
-    private static func mayBeWhole(_ bytes: Bytes, _ start: Int, _ end: Int) -> Bool {
+    static func mayBeWhole(_ bytes: Bytes, _ start: Int, _ end: Int) -> Bool {
         if end >= HeadLimit.bytes { return true }
         for i in start..<end where bytes[i] == CharacterClass.lineFeed {
             if i < 1 || bytes[i - 1] != CharacterClass.carriageReturn { return true }

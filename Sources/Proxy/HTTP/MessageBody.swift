@@ -204,8 +204,9 @@ struct MessageBody {
 enum TrailerName {
     static let start = Int64(bitPattern: 0xcbf2_9ce4_8422_2325)
 
+    /// `_` counts as `-`, as in a head: servers with environment variables can't tell the two apart.
     static func extend(_ hash: Int64, _ byte: UInt8) -> Int64 {
-        let mixed = UInt64(bitPattern: hash) ^ UInt64(HeaderText.lowercased(byte))
+        let mixed = UInt64(bitPattern: hash) ^ UInt64(byte == 0x5f ? 0x2d : HeaderText.lowercased(byte))
         return Int64(bitPattern: mixed &* 0x0000_0100_0000_01b3)
     }
 
