@@ -31,6 +31,7 @@ let package = Package(
         module("Wire", ["Election", "Sodium"]),
         module("Journal", ["Election", "Sodium"]),
         module("Replay", ["Journal", "Election"]),
+        module("Questions", ["Replay", "Journal", "Wire", "Election", "Sodium"]),
         module("VirtualIP", ["CLinux"]),
         module(
             "Health",
@@ -61,13 +62,14 @@ let package = Package(
         .executableTarget(
             name: "electd",
             dependencies: [
-                "Daemon", "Replay", "Simulator", "Control", "Configuration", "Journal", "Proxy", "Sodium",
+                "Daemon", "Questions", "Replay", "Simulator", "Control", "Configuration", "Journal", "Proxy", "Sodium",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         tests("ElectionTests", ["Election"]),
         tests("WireTests", ["Wire", "Sodium", "Election"]),
         tests("JournalTests", ["Journal", "Replay", "Sodium", "Election"]),
+        tests("QuestionsTests", ["Questions", "Replay", "Journal", "Sodium", "Election"]),
         tests("VirtualIPTests", ["VirtualIP"]),
         tests("HealthTests", ["Health"]),
         tests("ProxyTests", ["Proxy"]),

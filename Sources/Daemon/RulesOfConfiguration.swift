@@ -34,7 +34,8 @@ extension Rules {
                             GroupCheck(check: UInt16($0), weight: Int16(use.weight))
                         }
                     },
-                    needsDataPlane: servedGroups.contains(group.name))
+                    needsDataPlane: servedGroups.contains(group.name),
+                    addresses: group.virtualAddresses.map(\.description))
             })
     }
 

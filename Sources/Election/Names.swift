@@ -6,6 +6,8 @@ package enum Bound {
     package static let groups = 256
     /// Health checks of a node.
     package static let checks = 256
+    /// Addresses of a group.
+    package static let addresses = 64
     /// Bytes of a name of a node, group or check.
     package static let name = 63
     /// Bytes of one signed grant, as a certificate carries it.

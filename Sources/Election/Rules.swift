@@ -128,10 +128,13 @@ package struct GroupRules: Hashable, Sendable {
     package var checks: [GroupCheck]
     /// Whether a failed data plane makes a node ineligible: the group has services.
     package var needsDataPlane: Bool
+    /// The group's addresses as the configuration writes them, at most `Bound.addresses`: a note, so that a journal
+    /// answers for an address. Nothing is decided on them.
+    package var addresses: [String]
 
     package init(
         id: GroupID, name: String, mode: Mode, priorities: [UInt16], preemptAfter: Span?, checks: [GroupCheck],
-        needsDataPlane: Bool
+        needsDataPlane: Bool, addresses: [String] = []
     ) {
         self.id = id
         self.name = name
@@ -140,6 +143,7 @@ package struct GroupRules: Hashable, Sendable {
         self.preemptAfter = preemptAfter
         self.checks = checks
         self.needsDataPlane = needsDataPlane
+        self.addresses = addresses
     }
 
     func priority(of node: NodeIndex) -> UInt16 {
@@ -240,6 +244,7 @@ extension GroupRules: Transcribable {
             writer.fixed(UInt16(bitPattern: check.weight))
         }
         writer.flag(needsDataPlane)
+        writer.list(addresses) { writer, address in writer.text(address) }
     }
 
     package init(from reader: inout ByteReader) throws(Malformed) {
@@ -255,5 +260,8 @@ extension GroupRules: Transcribable {
             GroupCheck(check: try reader.fixed(), weight: Int16(bitPattern: try reader.fixed()))
         }
         needsDataPlane = try reader.flag()
+        addresses = try reader.list(atMost: Bound.addresses) { (reader: inout ByteReader) throws(Malformed) in
+            try reader.text(atMost: Bound.name)
+        }
     }
 }

@@ -17,7 +17,11 @@ struct Electd: AsyncParsableCommand {
             CommandGroup(
                 name: "Talking to it",
                 subcommands: [Status.self, Transfer.self, Maintenance.self, Server.self]),
-            CommandGroup(name: "After an incident", subcommands: [ReplayVerb.self, Log.self]),
+            CommandGroup(
+                name: "After an incident",
+                subcommands: [
+                    WhyVerb.self, WhoHeld.self, Overlaps.self, Gaps.self, Flaps.self, ReplayVerb.self, Log.self,
+                ]),
             CommandGroup(name: "For those who doubt it", subcommands: [SimulateVerb.self]),
         ])
 

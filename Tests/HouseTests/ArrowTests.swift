@@ -9,6 +9,7 @@ struct ArrowTests {
         "Wire": ["Election", "Sodium"],
         "Journal": ["Election", "Sodium"],
         "Replay": ["Journal", "Election"],
+        "Questions": ["Replay", "Journal", "Wire", "Election", "Sodium"],
         "VirtualIP": ["CLinux"],
         "Health": [],
         "Proxy": ["CLinux"],
@@ -20,7 +21,7 @@ struct ArrowTests {
             "Sodium",
         ],
         "electd": [
-            "Daemon", "Replay", "Simulator", "Control", "Proxy", "Health", "VirtualIP", "Journal", "Wire",
+            "Daemon", "Questions", "Replay", "Simulator", "Control", "Proxy", "Health", "VirtualIP", "Journal", "Wire",
             "Configuration",
             "Election", "Sodium",
         ],

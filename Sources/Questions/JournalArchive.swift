@@ -1,0 +1,134 @@
+import Election
+import Journal
+import Sodium
+
+/// The journals that a question is asked of: per node its segments in order. Only their openings have been read.
+package struct JournalArchive: Sendable {
+    package struct Segment: Sendable {
+        package var path: String
+        package var number: UInt64
+        package var incarnation: Incarnation
+        package var bootID: [UInt8]
+        package var instant: Instant
+        package var wallClock: WallClock
+    }
+
+    package struct Journal: Sendable {
+        package var key: PublicKey
+        package var node: String
+        package var clusterTag: [UInt8]
+        package var segments: [Segment]
+    }
+
+    /// Sorted by node.
+    package var journals: [Journal] = []
+    /// Files that are no segments, or can't be read from the start; said with every answer.
+    package var troubles: [String] = []
+    /// All nodes of the cluster by any journal's rules, sorted: the places that this module numbers nodes by.
+    package var nodes: [String] = []
+    package var groups: [GroupName] = []
+
+    package struct GroupName: Hashable, Sendable {
+        package var id: GroupID
+        package var name: String
+        package var isPair: Bool
+    }
+
+    static let nodeLimit = 256
+
+    /// - Parameters:
+    ///   - paths: segments, journal directories or state directories, of any number of nodes.
+    ///   - keys: what nodes must be signed with; empty: the journals' own word, from their geneses, is believed.
+    package static func open(
+        _ paths: [String], keys: [String: PublicKey] = [:]
+    ) throws(QuestionError) -> JournalArchive {
+        var archive = JournalArchive()
+        var seen: Set<String> = []
+        for path in paths {
+            let files: [String]
+            do throws(SystemError) {
+                files = try SegmentDirectory.files(of: path)
+            } catch {
+                throw .unreadable("\(harmless(path)): \(error)")
+            }
+            for file in files where seen.insert(file).inserted { try archive.add(file, keys) }
+        }
+        guard !archive.journals.isEmpty else {
+            if let trouble = archive.troubles.first { throw .unreadable(trouble) }
+            throw .noJournal(paths.map { harmless($0) })
+        }
+        archive.journals.sort { ($0.node, $0.key.description) < ($1.node, $1.key.description) }
+        for place in archive.journals.indices {
+            archive.journals[place].segments.sort { ($0.number, $0.path) < ($1.number, $1.path) }
+        }
+        archive.nodes.sort()
+        archive.groups.sort { $0.name < $1.name }
+        return archive
+    }
+
+    private mutating func add(_ path: String, _ keys: [String: PublicKey]) throws(QuestionError) {
+        let opening: Opening
+        do throws(JournalDamage) {
+            guard case .opening(let found)? = try JournalReader(path).next()?.record else {
+                troubles.append("\(harmless(path)): no opening")
+                return
+            }
+            opening = found
+        } catch {
+            troubles.append("\(harmless(path)): \(error)")
+            return
+        }
+        if let wanted = keys[opening.node], wanted != opening.key {
+            throw .foreignKey(node: harmless(opening.node), key: opening.key.description)
+        }
+        let segment = Segment(
+            path: path, number: opening.segment, incarnation: opening.incarnation, bootID: opening.bootID,
+            instant: opening.instant, wallClock: opening.wallClock)
+        if let place = journals.firstIndex(where: { $0.key == opening.key && $0.node == opening.node }) {
+            journals[place].segments.append(segment)
+        } else {
+            journals.append(
+                Journal(
+                    key: opening.key, node: opening.node, clusterTag: opening.clusterTag, segments: [segment]))
+        }
+        learn(opening)
+    }
+
+    private mutating func learn(_ opening: Opening) {
+        var names = [opening.node]
+        var genesis = ByteReader(opening.genesis)
+        if let elector = try? Elector(from: &genesis) {
+            names += elector.rules.nodes.map(\.name)
+            for group in elector.rules.groups where !groups.contains(where: { $0.id == group.id }) {
+                groups.append(GroupName(id: group.id, name: group.name, isPair: group.mode == .pair))
+            }
+        }
+        for name in names where !nodes.contains(name) && nodes.count < Self.nodeLimit { nodes.append(name) }
+    }
+
+    package func place(of node: String) throws(QuestionError) -> Int {
+        guard let place = nodes.firstIndex(of: node) else {
+            throw .unknownNode(harmless(node), known: nodes.map { harmless($0) })
+        }
+        return place
+    }
+
+    func group(_ id: GroupID) -> String {
+        groups.first { $0.id == id }.map { harmless($0.name) } ?? "group \(String(id.rawValue, radix: 16))"
+    }
+
+    /// The journal of a node by its place in `nodes`; nil when it wasn't given.
+    func journal(of place: Int) -> Journal? { journals.first { $0.node == nodes[place] } }
+}
+
+/// One record of one node's journal, as people name it: `fred:3:8841`.
+package struct RecordName: Hashable, Sendable, Comparable {
+    /// Place in the archive's `nodes`.
+    package var node: Int
+    package var segment: UInt64
+    package var record: UInt64
+
+    package static func < (left: RecordName, right: RecordName) -> Bool {
+        (left.node, left.segment, left.record) < (right.node, right.segment, right.record)
+    }
+}
