@@ -57,6 +57,11 @@ struct RequestHeadTests {
             "GET / HTTP/1.1\r\nHost: a,b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
             "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a#b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a?b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a:80:80\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", "GET / HTTP/1.1\r\nHost: []\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: \"a\"\r\n\r\n", "GET / HTTP/1.1\r\nHost: <a>\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a%4\r\n\r\n", "GET http://a;b:/ HTTP/1.1\r\nHost: a;b\r\n\r\n",
             // Request line.
             "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n",
             "GET /\tHTTP/1.1\r\nHost: a\r\n\r\n",

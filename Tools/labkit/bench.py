@@ -33,11 +33,11 @@ def _arguments() -> argparse.Namespace:
     failover.set_defaults(bench=bench_failover.main)
     failover.add_argument("--cuts", type=int, default=10)
     failover.add_argument("--interval", default="100ms", help="between heartbeats, in ms")
-    proxy = benches.add_parser("proxy", help="CPU per request: electd's proxy and HAProxy")
+    proxy = benches.add_parser("proxy", help="CPU per request and latency: electd's proxy and HAProxy")
     proxy.set_defaults(bench=bench_proxy.main)
     proxy.add_argument("--rounds", type=int, default=5)
     proxy.add_argument("--seconds", type=float, default=3)
-    proxy.add_argument("--modes", nargs="*", choices=list(bench_proxy.MODES))
+    proxy.add_argument("--cases", nargs="*", choices=bench_proxy.CASES)
     for bench in (failover, proxy):
         bench.add_argument("--json", action="store_true", help="one JSON object per line")
         bench.add_argument("--peer-only", action="store_true", help="the peer on both sides: what the lab itself adds")

@@ -1,99 +1,176 @@
-"""CPU per request: electd's proxy and HAProxy, one thread each, in turns, on the same machine of one lab.
+"""The data plane and HAProxy's, side by side in one lab: same servers, same listener features, in turns.
 
-Same web servers, same listener features (the seed's), wrk in the client's namespace. CPU is what the scheduler
-booked on the proxy's threads (schedstat), so neither waiting nor the neighbours' noise counts; the work that the
-kernel does in softirqs on a thread's account is in it on both sides.
+CPU is what the scheduler booked on the proxy's threads (schedstat), so neither waiting nor the neighbours' noise
+counts; what the kernel does in softirqs on a thread's account is in it on both sides. Latencies come from a generator
+with a fixed schedule. Listeners have all that the seed's has: cookie insert indirect nocache, X-Forwarded-For, checks,
+connection limit, timeouts; and with `log` each request is logged as HTTP log to a syslog socket.
 """
 
 import argparse
+import json
 import re
+import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import configuration, electd, landlord, statistics, topology
-from .cluster import Cluster
-from .commands import CommandFailed
-from .electd import Electd
+from . import statistics, topology
+from .bench_sides import PORTS, Peers, Side, our_cluster, start_ours
+from .commands import CommandFailed, run
+from .landlord import Landlord
 from .network import Network
-from .processes import Process
 from .report import Line
 
-MODES = {"keep-alive": (80, 8180), "close": (81, 8181), "tcp": (82, 8182)}
-"""Per mode the port of ours (on the VIP) and of the peer (on fred's own address)."""
-
 _REQUESTS = re.compile(r"(\d+) requests in")
+_RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
 _ERRORS = re.compile(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)|Non-2xx.*: (\d+)")
+_LOADGEN = Path(__file__).resolve().parent.parent / "loadgen"
 
 
 @dataclass(frozen=True)
-class Side:
-    """A proxy under load."""
+class Cost:
+    """A case whose measure is the CPU of one request."""
 
-    pid: int
-    address: str
-    port: int
+    name: str
+    listener: str
+    bound: float
+    path: str = "/"
+    closes: bool = False
+    connections: int = 32
+    unit: str = "us"
+    peer: str = ""
+    """The peer's listener, where it has another name than ours."""
+
+
+COSTS = {
+    "keep-alive": Cost("HTTP keep-alive", "keep-alive", 0.70),
+    "keep-alive-log": Cost("HTTP keep-alive, access log", "keep-alive-log", 0.70),
+    "close": Cost("HTTP, new connection each", "close", 0.85, closes=True),
+    "close-log": Cost("HTTP, new connection each, access log", "close-log", 0.85, closes=True),
+    "tcp": Cost("TCP, small messages", "tcp", 0.95),
+    "body-http": Cost("HTTP, 10 MB bodies", "keep-alive", 0.30, "/10m", False, 4, "us"),
+    "body-http-splice": Cost("HTTP, 10 MB bodies, HAProxy with splice", "keep-alive", 1.0, "/10m", False, 4, "us", "splice-http"),
+    "body-tcp": Cost("TCP, 10 MB bodies", "tcp", 0.30, "/10m", False, 4, "us"),
+    "body-tcp-splice": Cost("TCP, 10 MB bodies, HAProxy with splice", "tcp", 1.0, "/10m", False, 4, "us", "splice-tcp"),
+}
+CASES = [*COSTS, "latency", "threads"]
 
 
 def main(arguments: argparse.Namespace) -> list[Line]:
-    """Runs the bench, one line per mode. `arguments.peer_only` measures HAProxy against itself, to try the lab."""
+    """Runs the bench, one line per case. `arguments.peer_only` measures HAProxy against itself, to try the lab."""
+    wanted = arguments.cases or CASES
+    lines: list[Line] = []
     with Network.up() as network:
-        peer = _start_haproxy(network, "haproxy", first_port=8180)
-        if arguments.peer_only:
-            twin = _start_haproxy(network, "twin", first_port=8280)
-            cluster: Cluster | None = None
-            landlord.Landlord(network).start_web_servers()
-        else:
-            cluster = _start_electd(network)
-        lines = []
-        for mode in arguments.modes or MODES:
-            ours_port, peer_port = MODES[mode]
-            if cluster is None:
-                ours = Side(twin.pid, topology.FRED.address, peer_port + 100)
-            else:
-                ours = Side(cluster.proxy_pid(topology.FRED.name), topology.VIP, ours_port)
-            theirs = Side(peer.pid, topology.FRED.address, peer_port)
-            lines.append(_compare(network, mode, {"ours": ours, "peer": theirs}, arguments))
-        return lines
+        bench = _Bench(network, arguments)
+        one = bench.begin(threads=1)
+        for name in wanted:
+            if name in COSTS:
+                lines += bench.compare(COSTS[name], one)
+            elif name == "latency":
+                lines += bench.latency(one)
+        if "threads" in wanted:
+            lines += bench.scaling(one)
+    return lines
 
 
-def _compare(network: Network, mode: str, sides: dict[str, Side], arguments: argparse.Namespace) -> Line:
-    costs: dict[str, list[float]] = {name: [] for name in sides}
-    for name, side in sides.items():
-        _load(network, side, mode, seconds=1)  # fills pools and caches
-    for number in range(arguments.rounds):
-        for name, side in sides.items():
-            cost = _cost(network, side, mode, arguments.seconds)
-            costs[name].append(cost)
-            print(f"{mode} round {number + 1}: {name} {cost:.1f} us per request", file=sys.stderr, flush=True)
-    return Line(
-        name=f"proxy, HTTP {mode}, CPU per request" if mode != "tcp" else "proxy, TCP mode, CPU per request",
-        ours=statistics.median(costs["ours"]),
-        peer=statistics.median(costs["peer"]),
-        runs=arguments.rounds,
-        unit="us",
-    )
+class _Bench:
+    def __init__(self, network: Network, arguments: argparse.Namespace) -> None:
+        self._network = network
+        self._rounds: int = arguments.rounds
+        self._seconds: float = arguments.seconds
+        self._peer_only: bool = arguments.peer_only
+        self._peers: list[Peers] = []
+        self._ours = None if self._peer_only else our_cluster(network)
+        Landlord(network).start_web_servers()
+
+    def begin(self, threads: int) -> dict[str, Callable[[str], Side]]:
+        """Starts both sides anew; returns how each finds its listener."""
+        for peers in self._peers:
+            peers.stop()
+        self._peers = [Peers(self._network, "haproxy", threads, first_port=8180)]
+        if self._ours is None:
+            self._peers.append(Peers(self._network, "twin", threads, first_port=8280))
+            return {"ours": self._peers[1].side, "peer": self._peers[0].side}
+        start_ours(self._ours, threads)
+        pid = self._ours.proxy_pid(topology.FRED.name)
+        return {"ours": lambda listener: Side(pid, topology.VIP, PORTS[listener]), "peer": self._peers[0].side}
+
+    def compare(self, cost: Cost, sides: dict[str, Callable[[str], Side]]) -> list[Line]:
+        found = {"ours": sides["ours"](cost.listener), "peer": sides["peer"](cost.peer or cost.listener)}
+        values = self._costs(cost, found)
+        return [
+            Line(
+                f"proxy, {cost.name}, CPU per request", statistics.median(values["ours"]),
+                statistics.median(values["peer"]), self._rounds, cost.unit, cost.bound,
+            )
+        ]
+
+    def _costs(self, cost: Cost, sides: dict[str, Side]) -> dict[str, list[float]]:
+        values: dict[str, list[float]] = {name: [] for name in sides}
+        for side in sides.values():
+            self._load(side, cost, seconds=1)  # fills pools and caches
+        for number in range(self._rounds):
+            for name, side in sides.items():
+                before = cpu_ns(side.pid)
+                requests, _ = self._load(side, cost, self._seconds)
+                value = (cpu_ns(side.pid) - before) / requests / 1000
+                values[name].append(value)
+                print(f"{cost.name}, round {number + 1}: {name} {value:.1f} us", file=sys.stderr, flush=True)
+        return values
+
+    def _load(self, side: Side, cost: Cost, seconds: float) -> tuple[int, float]:
+        """Lets wrk ask; how many requests were answered, and how many a second. Raises CommandFailed on any error."""
+        headers = ["-H", "Connection: close"] if cost.closes else []
+        url = f"http://{side.address}:{side.port}{cost.path}"
+        command = ["wrk", "-t1", f"-c{cost.connections}", f"-d{seconds:g}s", "--timeout", "10s", *headers, url]
+        said = self._network.run(topology.CLIENT.name, *command, timeout=seconds + 30).stdout
+        found, rate, errors = _REQUESTS.search(said), _RATE.search(said), _ERRORS.search(said)
+        # wrk counts a connection that the server closes as announced as a read error; it isn't one.
+        harmless = errors is None or (cost.closes and errors[5] is None and errors[1] == "0" and errors[4] == "0")
+        if not found or not rate or int(found[1]) == 0 or not harmless:
+            raise CommandFailed(f"wrk against {url}:\n{said}")
+        return int(found[1]), float(rate[1])
+
+    def latency(self, sides: dict[str, Callable[[str], Side]]) -> list[Line]:
+        """The 99th percentile at half of what HAProxy manages at its best."""
+        generator = _build_loadgen()
+        found = {name: side("keep-alive") for name, side in sides.items()}
+        best = max(self._load(found["peer"], COSTS["keep-alive"], self._seconds)[1] for _ in range(2))
+        values: dict[str, list[float]] = {name: [] for name in found}
+        for number in range(self._rounds):
+            for name, side in found.items():
+                value = self._p99(generator, side, best / 2)
+                values[name].append(value)
+                print(f"latency at {best / 2:.0f}/s, round {number + 1}: {name} {value:.0f} us", file=sys.stderr, flush=True)
+        label = f"proxy, HTTP keep-alive, p99 latency at {best / 2:.0f} requests a second (half of HAProxy's best)"
+        ours, peer = (statistics.median(values[name]) for name in ("ours", "peer"))
+        return [Line(label, ours, peer, self._rounds, "us", 1.0)]
+
+    def _p99(self, generator: Path, side: Side, rate: float) -> float:
+        words = [str(generator), side.address, str(side.port), f"{rate:.0f}", f"{self._seconds:g}", "64"]
+        said = self._network.run(topology.CLIENT.name, *words, timeout=self._seconds * 3 + 30).stdout
+        told = json.loads(said)
+        if told["errors"]:
+            raise CommandFailed(f"loadgen against {side.address}:{side.port}: {said}")
+        return told["p99_us"]
+
+    def scaling(self, one: dict[str, Callable[[str], Side]]) -> list[Line]:
+        """What a request costs with two threads, against what it costs with one."""
+        cost = COSTS["keep-alive"]
+        single = self._costs(cost, {name: side(cost.listener) for name, side in one.items()})
+        two = self.begin(threads=2)
+        double = self._costs(cost, {name: side(cost.listener) for name, side in two.items()})
+        ours, peer = (statistics.median(double[name]) / statistics.median(single[name]) for name in ("ours", "peer"))
+        return [Line("proxy, CPU per request with two threads over one", ours, peer, self._rounds, "times", 1.0)]
 
 
-def _cost(network: Network, side: Side, mode: str, seconds: float) -> float:
-    """Microseconds of the proxy's CPU per request."""
-    before = cpu_ns(side.pid)
-    requests = _load(network, side, mode, seconds)
-    return (cpu_ns(side.pid) - before) / requests / 1000
-
-
-def _load(network: Network, side: Side, mode: str, seconds: float) -> int:
-    """Lets wrk ask for `seconds`; returns how many requests were answered. Raises CommandFailed on any error."""
-    headers = ["-H", "Connection: close"] if mode == "close" else []
-    command = ["wrk", "-t1", "-c32", f"-d{seconds:g}s", *headers, f"http://{side.address}:{side.port}/"]
-    said = network.run(topology.CLIENT.name, *command, timeout=seconds + 30).stdout
-    found = _REQUESTS.search(said)
-    errors = _ERRORS.search(said)
-    # wrk counts a connection that the server closes as announced as a read error; it isn't one.
-    harmless = errors is None or (mode == "close" and errors[5] is None and errors[1] == "0" and errors[4] == "0")
-    if not found or int(found[1]) == 0 or not harmless:
-        raise CommandFailed(f"wrk against {side.address}:{side.port} ({mode}):\n{said}")
-    return int(found[1])
+def _build_loadgen() -> Path:
+    try:
+        run("swift", "build", "-c", "release", "--package-path", str(_LOADGEN), timeout=600)
+    except subprocess.TimeoutExpired:
+        raise CommandFailed("the load generator didn't build in time") from None
+    return _LOADGEN / ".build/release/loadgen"
 
 
 def cpu_ns(pid: int) -> int:
@@ -102,32 +179,3 @@ def cpu_ns(pid: int) -> int:
     for task in Path(f"/proc/{pid}/task").iterdir():
         total += int((task / "schedstat").read_text().split()[0])
     return total
-
-
-def _start_haproxy(network: Network, label: str, first_port: int) -> Process:
-    listeners = [
-        landlord.haproxy_conf(f"0.0.0.0:{first_port}", close=False),
-        landlord.haproxy_listener(f"0.0.0.0:{first_port + 1}", "http", close=True, name="close"),
-        landlord.haproxy_listener(f"0.0.0.0:{first_port + 2}", "tcp", close=False, name="tcp"),
-    ]
-    config = network.directory / f"{label}.cfg"
-    config.write_text("".join(listeners))
-    return network.start(topology.FRED.name, label, "haproxy", "-db", "-f", str(config))
-
-
-def _start_electd(network: Network) -> Electd:
-    cluster = Electd(network, electd.binary(), connection="keep-alive", preempt_after="never")
-    ports = {mode: ours for mode, (ours, _) in MODES.items()}
-    cluster.settings.extra_services = "".join(
-        [
-            configuration.service(cluster.settings, "closing", f":{ports['close']}", "http", "close"),
-            configuration.service(cluster.settings, "plain", f":{ports['tcp']}", "tcp", "close"),
-        ]
-    )
-    cluster.write_configuration()
-    cluster.start_web_servers()
-    cluster.start()
-    if cluster.wait_for_holder() != topology.FRED.name:
-        cluster.nodes[topology.FRED.name].command("transfer", "router37", topology.FRED.name)
-        cluster.wait_for_holder(besides=topology.ETHYL.name)
-    return cluster

@@ -30,6 +30,7 @@ class Settings:
     """Further groups as YAML, indented by two, or nothing."""
     extra_services: str = ""
     """Further services likewise, as `service` writes them."""
+    threads: int = 1
     priority: dict[str, int] = field(default_factory=lambda: {"fred": 101, "ethyl": 100})
 
 
@@ -42,7 +43,7 @@ def render(settings: Settings, identity_file: str) -> str:
         _checks(settings),
         _groups(settings),
         _services(settings) if settings.services else "",
-        "proxy: { threads: 1 }\n" if settings.services else "",
+        f"proxy: {{ threads: {settings.threads} }}\n" if settings.services else "",
     ]
     return "\n".join(part for part in parts if part)
 
@@ -92,8 +93,8 @@ def _services(settings: Settings) -> str:
     return "services:\n" + own + settings.extra_services
 
 
-def service(settings: Settings, name: str, listen: str, mode: str, connection: str) -> str:
-    """One service with the seed's features, indented by two."""
+def service(settings: Settings, name: str, listen: str, mode: str, connection: str, more: str = "") -> str:
+    """One service with the seed's features, indented by two; `more` lines by four."""
     lines = [
         f"  {name}:",
         "    group: router37",
@@ -112,6 +113,7 @@ def service(settings: Settings, name: str, listen: str, mode: str, connection: s
         "    redispatch: true",
         "    max_connections: 2000",
         "    timeouts: { connect: 300ms, client: 50s, server: 50s, request: 10s }",
+        *([more.rstrip("\n")] if more else []),
         "    servers:",
     ]
     probe = 'http: "/"' if mode == "http" else "tcp: true"

@@ -101,9 +101,14 @@ class Landlord(Cluster):
 
 def haproxy_conf(bind: str, mode: str = "http", close: bool = True) -> str:
     """The seed's haproxy.cfg, on one thread."""
+    return haproxy_global() + haproxy_listener(bind, mode, close)
+
+
+def haproxy_global(threads: int = 1) -> str:
+    """What stands before the listeners."""
     return f"""global
     maxconn 4096
-    nbthread 1
+    nbthread {threads}
     user haproxy
     group haproxy
 defaults
@@ -114,7 +119,7 @@ defaults
     timeout connect 5000
     timeout client 50000
     timeout server 50000
-{haproxy_listener(bind, mode, close)}"""
+"""
 
 
 def haproxy_listener(bind: str, mode: str, close: bool, name: str = "cluster37") -> str:

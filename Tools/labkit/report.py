@@ -13,6 +13,8 @@ class Line:
     peer: float
     runs: int
     unit: str
+    bound: float | None = None
+    """What the ratio is promised to be at most."""
 
     @property
     def ratio(self) -> float:
@@ -27,7 +29,11 @@ class Line:
             "runs": self.runs,
             "unit": self.unit,
         }
+        if self.bound is not None:
+            fields["bound"] = self.bound
         return json.dumps(fields)
 
     def as_text(self) -> str:
-        return f"{self.name}: ours {self.ours:.1f} {self.unit}, peer {self.peer:.1f} {self.unit}, ratio {self.ratio:.2f}"
+        bound = "" if self.bound is None else f" (at most {self.bound:.2f})"
+        values = f"ours {self.ours:.1f} {self.unit}, peer {self.peer:.1f} {self.unit}"
+        return f"{self.name}: {values}, ratio {self.ratio:.2f}{bound}"

@@ -23,6 +23,13 @@ enum CharacterClass {
     /// cookie-octet of RFC 6265 section 4.1.1.
     static func isCookieOctet(_ byte: UInt8) -> Bool { contains(0xf7ff_effa_0000_0000, 0x7fff_ffff_efff_ffff, byte) }
 
+    /// unreserved and sub-delims of RFC 3986 without the comma, which would make a list of a host.
+    @inline(__always)
+    static func isHostName(_ byte: UInt8) -> Bool { contains(0x2bff_6fd2_0000_0000, 0x47ff_fffe_87ff_fffe, byte) }
+
+    @inline(__always)
+    static func isHexDigit(_ byte: UInt8) -> Bool { byte &- 48 <= 9 || (byte | 0x20) &- 97 <= 5 }
+
     @inline(__always)
     static func isBlank(_ byte: UInt8) -> Bool { byte == space || byte == tab }
 

@@ -185,10 +185,11 @@ struct RequestHead {
         authorityStart = start + skip
         var i = authorityStart
         while i < end, bytes[i] != 0x2f, bytes[i] != 0x3f {
-            if bytes[i] == 0x40 { return false }  // userinfo (RFC 9110 section 4.2.4)
             i += 1
         }
         authorityCount = i - authorityStart
+        // Userinfo is none either (RFC 9110 section 4.2.4).
+        guard HostText.isValid(bytes + authorityStart, authorityCount) else { return false }
         pathStart = i
         pathCount = end - i
         return authorityCount > 0
@@ -254,14 +255,7 @@ struct RequestHead {
         if hosts > 1 { return .rejected(400) }
         hostStart = line.valueStart
         hostCount = line.valueEnd &- line.valueStart
-        for i in line.valueStart..<line.valueEnd {
-            switch bytes[i] {
-            case 0x21...0x7e where bytes[i] != 0x2c && bytes[i] != 0x2f && bytes[i] != 0x40 && bytes[i] != 0x5c:
-                continue
-            default: return .rejected(400)
-            }
-        }
-        return .complete
+        return HostText.isValid(bytes + hostStart, hostCount) ? .complete : .rejected(400)
     }
 
     private mutating func takeLength(_ line: FieldLine, _ bytes: UnsafePointer<UInt8>) -> HeadVerdict {

@@ -52,25 +52,24 @@ enum ChannelTarget {
         }
         require(made == 0, "no socket pair")
         let inbox = WorkerInbox()
-        let channel = ControlChannel(descriptor: ends.1, inboxes: [inbox])
+        let channel = ControlChannel(descriptor: ends.1, inboxes: [inbox], log: nil)
         if (data.first ?? 0) & 1 == 0 {
             send(data.dropping(1), to: ends.0)
         } else {
             sendPlan(data.dropping(1), to: ends.0)
         }
         while channel.receive(), !isEmpty(ends.1) {}
-        for case .plan(let plan, _, let listeners) in inbox.takeAll() {
+        for case .plan(let plan, serial: _, let listeners, logs: _) in inbox.takeAll() {
             require((try? plan.validate()) != nil, "a plan beyond its bounds was committed")
             require(listeners.count == plan.services.count, "listeners for other services")
-            for fd in listeners.joined() { close(fd) }
         }
-        close(ends.0)
-        close(ends.1)
+        // Descriptors that came with a message and found no use are the process's to keep, and it ends with the channel.
+        _ = process_close_range(UInt32(min(ends.0, ends.1)), UInt32.max)
     }
 
     private static func sendPlan(_ data: FuzzInput, to channel: Int32) {
         let plan = GoodPlan.changed(by: data)
-        for (bytes, fds) in ChannelMessage.messages(of: plan, serial: 1, listeners: [channel]) {
+        for (bytes, fds) in ChannelMessage.messages(of: plan, serial: 1, listeners: [channel], logs: []) {
             var fds = fds
             _ = socket_send_descriptors(channel, bytes, bytes.count, &fds, fds.count)
         }
