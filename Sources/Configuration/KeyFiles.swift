@@ -33,24 +33,6 @@ extension ConfigurationFile {
         return node
     }
 
-    /// As above, for a secret that only has to have a length.
-    package func checkFiles(
-        secretBytes: Int, publicKey: (_ path: String) throws -> [UInt8]
-    ) throws(ConfigurationErrors) -> Configuration.Node {
-        try checkFiles(
-            secret: { path in
-                let length = try OpenFile(path: path).status.st_size
-                guard length == secretBytes else { throw WrongLength(actual: Int(length), expected: secretBytes) }
-            }, publicKey: publicKey)
-    }
-
-    private struct WrongLength: Error, CustomStringConvertible {
-        let actual: Int
-        let expected: Int
-
-        var description: String { "it has \(actual) bytes instead of \(expected)" }
-    }
-
     /// The node that has the identity's public key.
     private func owner(of key: [UInt8], in identity: KeyFile, _ findings: Findings) -> Configuration.Node? {
         if let node = configuration.nodes.first(where: { $0.key == key }) { return node }
