@@ -7,6 +7,7 @@
 // and reports as the kernel does: -1 and errno, unless its comment says otherwise. No policy lives here.
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
@@ -55,6 +56,11 @@ static inline int process_cloexec_range(unsigned first, unsigned last) {
 /// Closes every descriptor in first...last. close_range(2), Linux 5.9.
 static inline int process_close_range(unsigned first, unsigned last) {
     return (int)syscall(SYS_close_range, first, last, 0);
+}
+
+/// Opens a small file of our own to write it anew: mode 0600, no symbolic link. -1: errno. open(2).
+static inline int process_open_record(const char *path) {
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
 // --- giving up privileges (in this order: groups, gid, uid, then no_new_privs) ----------------------------------

@@ -31,6 +31,7 @@ extension Configuration {
             let users = statistics.usersFile.map(literal) ?? "-"
             lines.append("statistics \(statistics.listen) \(statistics.path) \(literal(statistics.realm)) \(users)")
         }
+        if let metrics { lines.append("metrics \(metrics.listen) \(metrics.path)") }
         lines.append("election realtime=\(election.realtime) lock_memory=\(election.lockMemory)")
         lines.append("journal \(journal.directory.map(literal) ?? "-") \(journal.rotateSize) \(journal.retain)")
         lines.append("proxy \(proxy.user ?? "-") \(proxy.threads.map(String.init) ?? "-")")
@@ -57,12 +58,15 @@ extension Configuration {
             "threads \(service.threads.map(String.init) ?? "-")",
         ]
         lines += service.endpoints.map { "listen \($0)" }
+        if let log = service.accessLog { lines.append(log.canonical) }
         if let cookie = service.cookie { lines += Self.lines(cookie) }
         for server in service.servers {
+            let agent =
+                server.agent.map { " agent \($0.address) \($0.interval) \($0.timeout) \(literal($0.send))" } ?? ""
             let check = server.check.map { "\(line($0.schedule)) \(line($0.probe))" } ?? "-"
             lines.append(
                 "server \(server.name) \(server.address) \(server.cookie ?? "-") \(server.weight) drain=\(server.drain)"
-                    + " check \(check)")
+                    + " check \(check)\(agent)")
         }
         return lines
     }
@@ -81,7 +85,9 @@ extension Configuration {
     }
 
     private static func line(_ schedule: Schedule) -> String {
-        "\(schedule.interval) \(schedule.timeout) \(schedule.rise) \(schedule.fall)"
+        let others = [schedule.fastInterval, schedule.downInterval]
+        let paces = others.allSatisfy { $0 == schedule.interval } ? "" : "\(others[0]) \(others[1]) "
+        return "\(schedule.interval) \(paces)\(schedule.timeout) \(schedule.rise) \(schedule.fall)"
     }
 
     private static func line(_ probe: Probe) -> String {
@@ -89,7 +95,8 @@ extension Configuration {
         case .command(let words): "command \(words.map(literal).joined(separator: " "))"
         case .tcp(let address): "tcp \(address)"
         case .http(let http):
-            "http \(http.address) \(http.path) \(http.host) "
+            "http \(http.method == "GET" ? "" : http.method + " ")\(http.address) \(http.path) \(http.host) "
+                + (http.body.map { "body \(literal($0)) " } ?? "")
                 + http.expect.map { "\($0.lowerBound)-\($0.upperBound)" }.joined(separator: ",")
         }
     }

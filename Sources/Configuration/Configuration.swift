@@ -19,6 +19,7 @@ package struct Configuration: Equatable, Sendable {
     /// Sorted by name; at most `Limit.services`.
     package let services: [Service]
     package let statistics: Statistics?
+    package let metrics: Metrics?
     package let election: ElectionThread
     package let journal: Journal
     package let proxy: Proxy

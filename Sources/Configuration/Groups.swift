@@ -18,21 +18,28 @@ extension Configuration {
         case http(HTTPProbe)
     }
 
-    /// A GET request and the answers that pass.
+    /// A request without a body, and the answers that pass.
     package struct HTTPProbe: Equatable, Sendable {
         package let address: Endpoint
+        /// A token, as GET or HEAD.
+        package let method: String
         /// Begins with a slash, printable ASCII.
         package let path: String
         /// What the Host field says.
         package let host: String
         /// Status codes that pass: sorted, disjoint, within 100...599.
         package let expect: [ClosedRange<Int>]
+        /// What must stand in the first 64 KiB of the answer's body.
+        package let body: String?
     }
 
     /// When a check runs and how many results in a row change its verdict.
     package struct Schedule: Equatable, Sendable {
         /// 50 ms to 1 h.
         package let interval: TimeSpan
+        /// While results begin to speak against the verdict, and while it is failed for good.
+        package let fastInterval: TimeSpan
+        package let downInterval: TimeSpan
         /// 10 ms to `interval`.
         package let timeout: TimeSpan
         /// Passes in a row that make it healthy: 1 to 100.

@@ -22,7 +22,7 @@ struct Reading {
 
     private static let keys = [
         "cluster", "secret_file", "identity_file", "nodes", "timing", "election", "journal", "proxy", "log", "checks",
-        "groups", "services", "statistics",
+        "groups", "services", "statistics", "metrics",
     ]
 
     /// nil if something essential is missing; whether anything is wrong, `findings` tells.
@@ -40,6 +40,7 @@ struct Reading {
         let groups = self.groups(root)
         let services = self.services(root)
         let statistics = self.statistics(root)
+        let metrics = self.metrics(root)
         let election = self.election(root)
         let journal = self.journal(root)
         let proxy = self.proxy(root)
@@ -52,7 +53,8 @@ struct Reading {
         guard let cluster, let secretFile, let identityFile else { return nil }
         return Configuration(
             cluster: cluster, secretFile: secretFile, identityFile: identityFile, nodes: nodes, timing: timing,
-            checks: checks, groups: groups, services: services, statistics: statistics, election: election,
+            checks: checks, groups: groups, services: services, statistics: statistics, metrics: metrics,
+            election: election,
             journal: journal, proxy: proxy, log: log)
     }
 }

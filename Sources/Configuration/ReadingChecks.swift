@@ -1,10 +1,11 @@
 extension Reading {
-    private static let scheduleKeys = ["interval", "timeout", "rise", "fall"]
+    private static let httpKeys = ["method", "host", "expect", "body"]
+    private static let scheduleKeys = ["interval", "fast_interval", "down_interval", "timeout", "rise", "fall"]
 
     /// The health checks that groups refer to.
     mutating func checks(_ root: Section) -> [Configuration.Check] {
         guard let entries = root.optional("checks")?.named("check", limit: Limit.checks) else { return [] }
-        let keys = ["command", "tcp", "http", "host", "expect", "weight"] + Self.scheduleKeys
+        let keys = ["command", "tcp", "http", "weight"] + Self.httpKeys + Self.scheduleKeys
         var checks: [Configuration.Check] = []
         for entry in entries {
             checkWeights[entry.name] = 0
@@ -33,7 +34,7 @@ extension Reading {
         for (kind, place) in given.dropFirst() {
             findings.report("\(title) has `\(first.0)` and `\(kind)`", "keep one of \(listed)", at: place)
         }
-        for key in ["host", "expect"] where first.0 != "http" {
+        for key in Self.httpKeys where first.0 != "http" {
             guard let place = section.place(of: key) else { continue }
             findings.report("`\(key)` belongs to `http` checks only", "remove it", at: place)
         }
@@ -52,8 +53,13 @@ extension Reading {
         let expect = section.optional("expect")?.statusCodes()
         // An authority leaves out the port that the scheme implies (RFC 9110, section 4.2.3).
         let authority = address.port == 80 ? String(address.description.dropLast(3)) : address.description
+        let method = section.optional("method")?.printable("a method", max: 16, forbidden: " \"(),/:;<=>?@[\\]{}")
+        let bodyField = section.optional("body")
+        if method == "HEAD", let bodyField { bodyField.refuse("an answer to HEAD has no body", "use GET") }
+        let body = bodyField?.printable("a text that the body contains", max: 256, forbidden: "")
         return Configuration.HTTPProbe(
-            address: address, path: path, host: host ?? authority, expect: expect ?? [200...399])
+            address: address, method: method ?? "GET", path: path, host: host ?? authority,
+            expect: expect ?? [200...399], body: body)
     }
 
     /// Program and arguments; no shell reads them.
@@ -110,19 +116,42 @@ extension Reading {
             timeoutField?.refuse(
                 "a timeout of \(timeout) is longer than the interval of \(interval)", "choose at most \(interval)")
         }
+        let range = TimeSpan.milliseconds(50)...(.hours(1))
         return Configuration.Schedule(
-            interval: interval, timeout: timeout ?? min(.seconds(1), interval),
+            interval: interval, fastInterval: section.duration("fast_interval", range, default: interval),
+            downInterval: section.duration("down_interval", range, default: interval),
+            timeout: timeout ?? min(.seconds(1), interval),
             rise: section.integer("rise", 1...100, default: rise), fall: section.integer("fall", 1...100, default: fall)
         )
+    }
+
+    /// A server's agent; nil for one that was reported.
+    func agent(_ field: Field, of server: String, at address: Endpoint?) -> Configuration.Agent? {
+        let title = "the agent of server \(quoted(server))"
+        let keys = ["port", "interval", "timeout", "send"]
+        guard let section = Section(field.tree, title, keys: keys, findings: findings) else { return nil }
+        let interval = section.duration("interval", .milliseconds(50)...(.hours(1)), default: .seconds(2))
+        let timeout = section.duration(
+            "timeout", .milliseconds(10)...interval, default: min(.seconds(1), interval))
+        let send = section.optional("send")?.printable("a text", max: 256, forbidden: "") ?? ""
+        guard let port = section.required("port", "add `port:`, where the agent listens")?.integer(1...65_535),
+            let address
+        else { return nil }
+        return Configuration.Agent(
+            address: Endpoint(address: address.address, port: UInt16(port)), interval: interval, timeout: timeout,
+            // A line: agents that read one wait for its end.
+            send: send.isEmpty ? "" : send + "\n")
     }
 
     /// A server's check; nil for none, and for one that was reported.
     func serverCheck(_ field: Field, of server: String, at address: Endpoint?) -> Configuration.ServerCheck? {
         if case .text("none", _) = field.tree.content { return nil }
         let title = "the check of server \(quoted(server))"
-        let keys = ["http", "tcp", "host", "expect"] + Self.scheduleKeys
+        let keys = ["http", "tcp", "port"] + Self.httpKeys + Self.scheduleKeys
         guard let section = Section(field.tree, title, keys: keys, findings: findings) else { return nil }
         let schedule = self.schedule(section, rise: 2, fall: 3)
+        let port = section.optional("port")?.integer(1...65_535)
+        let address = address.map { Endpoint(address: $0.address, port: port.map { UInt16($0) } ?? $0.port) }
         guard oneKind(section, among: ["http", "tcp"], title: title) else { return nil }
         if let tcp = section.optional("tcp") {
             guard tcp.bool() == true else {

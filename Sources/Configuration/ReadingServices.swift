@@ -1,7 +1,7 @@
 extension Reading {
     private static let serviceKeys = [
         "group", "listen", "mode", "balance", "connection", "forwarded_for", "cookie", "retries", "redispatch",
-        "max_connections", "timeouts", "threads", "servers",
+        "max_connections", "timeouts", "threads", "servers", "access_log",
     ]
 
     /// What the proxy serves.
@@ -33,7 +33,8 @@ extension Reading {
             retries: section.integer("retries", 0...10, default: 3),
             redispatch: section.bool("redispatch", default: true),
             maxConnections: section.integer("max_connections", 1...1_000_000, default: 2000),
-            timeouts: timeouts(section), threads: section.optional("threads")?.integer(1...64), servers: servers)
+            timeouts: timeouts(section), threads: section.optional("threads")?.integer(1...64), servers: servers,
+            accessLog: accessLog(section))
         return group == nil ? nil : service
     }
 
@@ -139,7 +140,7 @@ extension Reading {
         var servers: [Configuration.Server] = []
         for entry in entries {
             let title = "server \(quoted(entry.name))"
-            let keys = ["address", "cookie", "weight", "check", "drain"]
+            let keys = ["address", "cookie", "weight", "check", "drain", "agent"]
             guard let server = Section(entry.tree, title, keys: keys, findings: findings) else { continue }
             let addressField = server.required("address", "add `address: \"IP:PORT\"`")
             let address = addressField?.endpoint()
@@ -149,12 +150,14 @@ extension Reading {
             }
             let cookie = serverCookie(server, hasCookie: hasCookie, known: &cookies, name: entry.name)
             let check = server.optional("check").flatMap { serverCheck($0, of: entry.name, at: address) }
+            let agent = server.optional("agent").flatMap { self.agent($0, of: entry.name, at: address) }
             let weight = server.integer("weight", 0...256, default: 1)
             let drain = server.bool("drain", default: false)
             guard let address else { continue }
             servers.append(
                 Configuration.Server(
-                    name: entry.name, address: address, cookie: cookie, weight: weight, check: check, drain: drain))
+                    name: entry.name, address: address, cookie: cookie, weight: weight, check: check, drain: drain,
+                    agent: agent))
         }
         return servers
     }

@@ -40,6 +40,7 @@ extension Configuration {
         package let threads: Int?
         /// Sorted by name; 1 to `Limit.servers`.
         package let servers: [Server]
+        package let accessLog: AccessLog?
     }
 
     /// A place to listen on.
@@ -97,11 +98,24 @@ extension Configuration {
         package let check: ServerCheck?
         /// Starts drained: no new clients, bound ones stay.
         package let drain: Bool
+        /// Who is asked how the server fares; nil: nobody.
+        package let agent: Agent?
+    }
+
+    /// A program beside a server that says how it fares: HAProxy's agent-check.
+    package struct Agent: Equatable, Sendable {
+        package let address: Endpoint
+        /// 50 ms to 1 h.
+        package let interval: TimeSpan
+        /// 10 ms to `interval`.
+        package let timeout: TimeSpan
+        /// Said to it first; empty: nothing.
+        package let send: String
     }
 
     /// A server's health check.
     package struct ServerCheck: Equatable, Sendable {
-        /// `.tcp` or `.http`, at the server's address.
+        /// `.tcp` or `.http`, at the server's address, or at another port of it.
         package let probe: Probe
         package let schedule: Schedule
     }

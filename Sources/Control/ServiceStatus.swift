@@ -19,6 +19,11 @@ package struct ServiceStatus: Codable, Sendable, Equatable {
     package var requestsDenied: UInt64 = 0
     package var sessionsRefused: UInt64 = 0
     package var servers: [ServerStatus] = []
+    /// Every figure under its name in HAProxy's `show stat`; times in milliseconds, ages in seconds.
+    @OrNull package var stats: [String: UInt64]?
+    /// From request to end, and from the request sent to the response's head.
+    @OrNull package var latency: LatencyStatus?
+    @OrNull package var responseLatency: LatencyStatus?
 
     package init(
         name: String, group: String, mode: Mode, listen: [String], active: Bool, sessions: Int = 0,
@@ -34,7 +39,8 @@ package struct ServiceStatus: Codable, Sendable, Equatable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case name, group, mode, listen, active, sessions, responses, servers
+        case name, group, mode, listen, active, sessions, responses, servers, stats, latency
+        case responseLatency = "response_latency"
         case sessionsTotal = "sessions_total"
         case bytesIn = "bytes_in"
         case bytesOut = "bytes_out"
@@ -68,6 +74,9 @@ package struct ServerStatus: Codable, Sendable, Equatable {
     /// Requests tried again, and requests given to another server.
     package var retries: UInt64 = 0
     package var redispatches: UInt64 = 0
+    @OrNull package var stats: [String: UInt64]?
+    @OrNull package var latency: LatencyStatus?
+    @OrNull package var responseLatency: LatencyStatus?
 
     package init(
         name: String, address: String, state: State, detail: String, sessions: Int = 0, sessionsTotal: UInt64 = 0
@@ -81,7 +90,8 @@ package struct ServerStatus: Codable, Sendable, Equatable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case name, address, state, detail, sessions, responses, retries, redispatches
+        case name, address, state, detail, sessions, responses, retries, redispatches, stats, latency
+        case responseLatency = "response_latency"
         case sessionsTotal = "sessions_total"
         case connectErrors = "connect_errors"
         case responseErrors = "response_errors"
@@ -98,6 +108,14 @@ package struct ResponseCounts: Codable, Sendable, Equatable {
     package var other: UInt64 = 0
 
     package init() {}
+
+    /// By class, as `2xx`.
+    package var named: [(String, UInt64)] {
+        [
+            ("1xx", informational), ("2xx", success), ("3xx", redirection), ("4xx", clientError), ("5xx", serverError),
+            ("other", other),
+        ]
+    }
 
     package enum CodingKeys: String, CodingKey {
         case informational = "hrsp_1xx"

@@ -21,6 +21,9 @@ struct StatisticsAnswer: Sendable {
         case .json:
             contentType = "application/json"
             body = report.json()
+        case .metrics:
+            contentType = MetricsText.contentType
+            body = Array(MetricsText.render(report).utf8)
         case .csv: body = Array(StatisticsCSV.render(report).utf8)
         }
     }

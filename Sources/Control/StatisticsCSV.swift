@@ -10,8 +10,29 @@ package enum StatisticsCSV {
         "hrsp_5xx", "hrsp_other", "hanafail", "req_rate", "req_rate_max", "req_tot", "cli_abrt", "srv_abrt", "comp_in",
         "comp_out", "comp_byp", "comp_rsp", "lastsess", "last_chk", "last_agt", "qtime", "ctime", "rtime", "ttime",
         "agent_status", "agent_code", "agent_duration", "check_desc", "agent_desc", "check_rise", "check_fall",
-        "check_health", "agent_rise", "agent_fall", "agent_health", "addr", "cookie", "mode",
+        "check_health", "agent_rise", "agent_fall", "agent_health", "addr", "cookie", "mode", "algo", "conn_rate",
+        "conn_rate_max", "conn_tot", "intercepted", "dcon", "dses", "wrew", "connect", "reuse",
     ]
+
+    /// What each kind of line takes from the figures of the same name.
+    private static let both = ["smax", "dresp", "rate", "rate_max"]
+    private static let ofFrontends =
+        both + ["slim", "dreq", "req_rate", "req_rate_max", "req_tot", "intercepted", "dcon", "dses"]
+    private static let ofBackends =
+        both + [
+            "qcur", "qmax", "dreq", "req_tot", "cli_abrt", "srv_abrt", "lbtot", "chkdown", "lastchg", "lastsess", "act",
+            "bck", "weight", "qtime", "ctime", "rtime", "ttime", "connect", "reuse", "intercepted",
+        ]
+    private static let ofServers =
+        both + [
+            "qcur", "qmax", "slim", "qlimit", "bin", "bout", "cli_abrt", "srv_abrt", "lbtot", "chkfail", "chkdown",
+            "lastchg", "downtime", "lastsess", "weight", "act", "bck", "throttle", "check_duration", "qtime", "ctime",
+            "rtime", "ttime", "connect", "reuse", "req_tot",
+        ]
+
+    private static func add(_ stats: [String: UInt64]?, _ names: [String], to values: inout [String: String]) {
+        for name in names { if let value = stats?[name] { values[name] = String(value) } }
+    }
 
     package static func render(_ report: StatusReport) -> String {
         var lines = ["# " + columns.joined(separator: ",") + ","]
@@ -40,6 +61,10 @@ package enum StatisticsCSV {
     private static func frontend(_ service: ServiceStatus, _ id: Int) -> [String: String] {
         var values = common(service, "FRONTEND", .frontend, id, 0)
         add(service, to: &values)
+        add(service.stats, ofFrontends, to: &values)
+        values["conn_tot"] = String(service.sessionsTotal)
+        values["conn_rate"] = values["rate"]
+        values["conn_rate_max"] = values["rate_max"]
         values["ereq"] = String(service.requestsDenied)
         values["status"] = service.active ? "OPEN" : "STOP"
         values["addr"] = service.listen.joined(separator: " ")
@@ -49,6 +74,11 @@ package enum StatisticsCSV {
     private static func backend(_ service: ServiceStatus, _ id: Int) -> [String: String] {
         var values = common(service, "BACKEND", .backend, id, 0)
         add(service, to: &values)
+        // A backend's sessions are requests: those of its servers, and those that wait for one.
+        let sessions = service.servers.reduce(0) { $0 + $1.sessions } + Int(clamping: service.stats?["qcur"] ?? 0)
+        values["scur"] = String(sessions)
+        values["stot"] = total(service) { $0.sessionsTotal }
+        values["slim"] = String(max(1, (service.stats?["slim"] ?? 0) / 10))
         let working = service.servers.filter { $0.state == .up || $0.state == .unchecked }
         values["status"] = working.isEmpty ? "DOWN" : "UP"
         values["act"] = String(working.count)
@@ -58,6 +88,7 @@ package enum StatisticsCSV {
         values["wretr"] = total(service) { $0.retries }
         values["wredis"] = total(service) { $0.redispatches }
         values["lbtot"] = total(service) { $0.sessionsTotal }
+        add(service.stats, ofBackends.filter { $0 != "lbtot" }, to: &values)
         return values
     }
 
@@ -81,6 +112,7 @@ package enum StatisticsCSV {
             }
         values["act"] = "1"
         values["bck"] = "0"
+        add(server.stats, ofServers.filter { $0 != "lbtot" || (server.stats?["lbtot"] ?? 0) > 0 }, to: &values)
         values["last_chk"] = server.detail
         values["addr"] = server.address
         if service.mode == .http { add(server.responses, to: &values) }

@@ -104,8 +104,9 @@ final class StatisticsConnection: ChannelInboundHandler {
     private func report(_ request: StatisticsRequest, _ context: ChannelHandlerContext) {
         let loopBound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
-        Task { [reports = desk.reports] in
-            let answer = await reports.report().map { StatisticsAnswer($0, as: request.form) } ?? .silent
+        Task { [reports = desk.reports, isMetrics = desk.isMetrics] in
+            let form = isMetrics ? StatisticsRequest.Form.metrics : request.form
+            let answer = await reports.report().map { StatisticsAnswer($0, as: form) } ?? .silent
             eventLoop.execute {
                 let (connection, context) = loopBound.value
                 connection.finish(answer, context)

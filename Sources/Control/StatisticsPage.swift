@@ -165,6 +165,12 @@ private struct Page {
             fact("Traffic", "\(Words.bytes(service.bytesIn)) in, \(Words.bytes(service.bytesOut)) out"),
             fact("Refused", "\(Words.count(service.requestsDenied)) requests"),
         ]
+        if let latency = service.latency {
+            let quantiles = [("p50", latency.p50), ("p90", latency.p90), ("p99", latency.p99)].map {
+                "\($0.0) \(Words.latency($0.1))"
+            }
+            facts.append(fact("Took", "\(quantiles.joined(separator: ", "))"))
+        }
         if service.mode == .http {
             let classes = [
                 ("1xx", counts.informational), ("2xx", counts.success), ("3xx", counts.redirection),

@@ -9,6 +9,8 @@ struct StatisticsRequest: Equatable {
         case json
         /// HAProxy's `show stat`.
         case csv
+        /// Prometheus text; what a server of metrics has instead of the others.
+        case metrics
     }
 
     /// Why a request isn't answered; the connection ends with it, since its body may follow.

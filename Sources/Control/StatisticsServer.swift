@@ -16,10 +16,23 @@ package final class StatisticsServer: Sendable {
         /// nil: everybody may look.
         package let users: StatisticsUsers?
 
+        /// Prometheus text instead of the page.
+        let isMetrics: Bool
+
         package init(path: String, users: StatisticsUsers?) {
             self.path = path
             self.users = users
+            isMetrics = false
         }
+
+        private init(metricsPath: String) {
+            path = metricsPath
+            users = nil
+            isMetrics = true
+        }
+
+        /// ``MetricsText``, for everybody.
+        package static func metrics(path: String) -> Site { Site(metricsPath: path) }
     }
 
     private enum State {
@@ -50,7 +63,8 @@ package final class StatisticsServer: Sendable {
         self.noteRejection = noteRejection
         desk = Mutex(
             StatisticsDesk(
-                path: site.path, check: site.users.map { CredentialCheck($0, noteRejection: noteRejection) },
+                path: site.path, isMetrics: site.isMetrics,
+                check: site.users.map { CredentialCheck($0, noteRejection: noteRejection) },
                 reports: RecentReport(report)))
     }
 
@@ -84,7 +98,7 @@ package final class StatisticsServer: Sendable {
         if isRunning { new?.start() }
         let old = desk.withLock { desk in
             let old = desk.check
-            desk = StatisticsDesk(path: site.path, check: new, reports: desk.reports)
+            desk = StatisticsDesk(path: site.path, isMetrics: site.isMetrics, check: new, reports: desk.reports)
             return old
         }
         for channel in connections.withLock({ $0.channels }) { channel.close(promise: nil) }
@@ -180,6 +194,7 @@ package final class StatisticsServer: Sendable {
 /// What every connection works with.
 struct StatisticsDesk: Sendable {
     let path: String
+    let isMetrics: Bool
     let check: CredentialCheck?
     let reports: RecentReport
 }

@@ -18,6 +18,8 @@ package struct StatusReport: Codable, Sendable, Equatable {
     package var groups: [GroupStatus] = []
     package var nodes: [NodeStatus] = []
     package var services: [ServiceStatus] = []
+    /// `null` where nothing is served.
+    @OrNull package var proxy: ProxyStatus?
     /// A node not heard for longer counts as silent.
     package var silentAfterMS = 1500
     /// This node is in maintenance: it holds nothing.
@@ -36,7 +38,8 @@ package struct StatusReport: Codable, Sendable, Equatable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case schema, version, node, cluster, problems, notes, groups, nodes, services, maintenance, journal, datagrams
+        case schema, version, node, cluster, problems, notes, groups, nodes, services, maintenance, journal, datagrams,
+            proxy
         case uptimeMS = "uptime_ms"
         case configHash = "config_hash"
         case silentAfterMS = "silent_after_ms"

@@ -174,12 +174,15 @@ private struct Page {
 
     // MARK: - the proxy
 
+    private var hasLatencies: Bool { report.services.contains { $0.latency != nil } }
+
     var services: [String] {
-        var table = TextTable([
-            .init("SERVICE"), .init("LISTENS"), .init("MODE", dispensable: 6), .init("TAKES"), .init("SESSIONS"),
-            .init("TOTAL", dispensable: 1), .init("2XX", dispensable: 3), .init("3XX", dispensable: 5),
-            .init("4XX", dispensable: 4), .init("5XX", dispensable: 2),
-        ])
+        var table = TextTable(
+            [
+                .init("SERVICE"), .init("LISTENS"), .init("MODE", dispensable: 6), .init("TAKES"), .init("SESSIONS"),
+                .init("TOTAL", dispensable: 1), .init("2XX", dispensable: 3), .init("3XX", dispensable: 5),
+                .init("4XX", dispensable: 4), .init("5XX", dispensable: 2),
+            ] + (hasLatencies ? [.init("P50", dispensable: 8), .init("P99", dispensable: 7)] : []))
         for service in report.services {
             let takes =
                 service.active
@@ -192,7 +195,12 @@ private struct Page {
                     Cell(service.name, .strong), Cell(service.listen.joined(separator: ", ")),
                     Cell(service.mode.rawValue), takes, Cell(String(service.sessions)),
                     Cell(Words.count(service.sessionsTotal)),
-                ] + classes.map { Cell(service.mode == .http ? Words.count($0) : "-") })
+                ]
+                    + classes.map {
+                        Cell(service.mode == .http ? Words.count($0) : "-")
+                    }
+                    + (hasLatencies
+                        ? [service.latency?.p50, service.latency?.p99].map { Cell(Words.latency($0)) } : []))
         }
         return table.lines(width: width, color: color)
     }

@@ -11,6 +11,13 @@ enum Words {
         }
     }
 
+    /// `0.4 ms`, `12.3 ms`, `1.5 s`; `-` for none.
+    static func latency(_ microseconds: UInt64?) -> String {
+        guard let microseconds else { return "-" }
+        if microseconds >= 1_000_000 { return "\(microseconds / 1_000_000).\(microseconds / 100_000 % 10) s" }
+        return "\(microseconds / 1_000).\(microseconds / 100 % 10) ms"
+    }
+
     /// `48,211`.
     static func count(_ number: UInt64) -> String {
         let digits = Array(String(number))

@@ -18,7 +18,7 @@ extension RunningDaemon {
             case .health: return await health()
             case .metrics:
                 guard let report = await status(checks) else { return Self.silent }
-                return .text(Metrics.text(report))
+                return .text(MetricsText.render(report))
             case .transfer: return await transfer(try request.order(TransferOrder.self))
             case .maintenance: return await maintain(try request.order(MaintenanceOrder.self))
             case .server: return serve(try request.order(ServerOrder.self))

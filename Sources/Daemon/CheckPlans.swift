@@ -7,6 +7,14 @@ enum CheckName {
 
     static func server(_ server: String, of service: String) -> String { "server:" + service + "/" + server }
 
+    static func agent(_ server: String, of service: String) -> String { "agent:" + service + "/" + server }
+
+    static func ofAgent(_ name: String) -> (service: String, server: String)? {
+        guard name.hasPrefix("agent:") else { return nil }
+        let parts = name.dropFirst("agent:".count).split(separator: "/", maxSplits: 1)
+        return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+    }
+
     static func ofNode(_ name: String) -> String? {
         name.hasPrefix("check:") ? String(name.dropFirst("check:".count)) : nil
     }
@@ -34,7 +42,19 @@ extension Configuration {
                 }
             }
         }
-        return ours + servers
+        let agents = served.flatMap { service in
+            service.servers.compactMap { server in
+                server.agent.map { agent in
+                    CheckPlan(
+                        name: CheckName.agent(server.name, of: service.name),
+                        probe: .agent(
+                            Health.Endpoint(
+                                address: agent.address.address.description, port: agent.address.port), send: agent.send),
+                        intervalMS: agent.interval.milliseconds, timeoutMS: agent.timeout.milliseconds)
+                }
+            }
+        }
+        return ours + servers + agents
     }
 }
 
@@ -45,7 +65,8 @@ extension CheckPlan {
     ) {
         self.init(
             name: name, probe: Probe(probe), intervalMS: schedule.interval.milliseconds,
-            timeoutMS: schedule.timeout.milliseconds, rise: schedule.rise, fall: schedule.fall)
+            timeoutMS: schedule.timeout.milliseconds, rise: schedule.rise, fall: schedule.fall,
+            fastIntervalMS: schedule.fastInterval.milliseconds, downIntervalMS: schedule.downInterval.milliseconds)
     }
 }
 
@@ -59,7 +80,8 @@ extension CheckPlan.Probe {
             self = .http(
                 Health.HTTPProbe(
                     endpoint: Health.Endpoint(address: probe.address.address.description, port: probe.address.port),
-                    path: probe.path, host: probe.host, expected: probe.expect))
+                    method: probe.method, path: probe.path, host: probe.host, expected: probe.expect,
+                    bodyContains: probe.body))
         }
     }
 }

@@ -4,6 +4,14 @@ import Logging
 import Proxy
 
 extension RunningDaemon {
+    static func proxyRecord(_ options: DaemonOptions) -> String { options.stateDirectory + "/proxy.process" }
+
+    /// Ends the proxy process that an earlier, killed life left behind with our ports.
+    func endOrphanedProxy() {
+        guard let pid = ProxySupervisor.endOrphan(record: Self.proxyRecord(options)) else { return }
+        log.warning("ended proxy process \(pid), left by an earlier life")
+    }
+
     /// The supervisor of the proxy process; nil on a node that has nothing to serve.
     static func makeProxy(
         _ loaded: LoadedConfiguration, _ options: DaemonOptions, _ mailbox: Mailbox<ElectionLetter>, _ log: Logger
@@ -12,8 +20,11 @@ extension RunningDaemon {
         let user = try ProxyUser(named: loaded.configuration.proxy.user)
         // A frozen proxy may cost as long as a frozen node, and no longer than half a second.
         let silence = min(max(loaded.rules.timing.promise.wholeMilliseconds, 250), 500)
+        // Should we be killed, our lease runs out, and the kernel's gate closes; until then the proxy serves on.
+        let linger = loaded.rules.timing.promise.wholeMilliseconds + 1_000
         return try ProxySupervisor(
-            executable: options.executable, arguments: ["proxy"], uid: user.uid, gid: user.gid, silence: silence
+            executable: options.executable, arguments: ["proxy"], uid: user.uid, gid: user.gid, silence: silence,
+            linger: linger, record: proxyRecord(options)
         ) { condition in
             if condition == .running { log.notice("proxy: running") } else { log.warning("proxy: \(condition)") }
             mailbox.post(.dataPlane(up: condition == .running))

@@ -21,7 +21,13 @@ extension RunningDaemon {
         report.problems = view.problems
         report.groups = view.groups.indices.map { group($0, in: view, loaded.configuration, results) }
         report.nodes = view.nodes.map { node($0, in: view, loaded.configuration) }
-        report.services = services(view, loaded, results)
+        let snapshot = proxy?.snapshot()
+        report.services = services(view, loaded, results, snapshot)
+        report.proxy = snapshot.map { snapshot in
+            ProxyStatus(
+                condition: snapshot.condition.description, running: snapshot.condition == .running,
+                pid: snapshot.pid.map { Int($0) }, restarts: snapshot.restarts, logLinesLost: snapshot.linesLost)
+        }
         report.journal = JournalStatus(
             size: view.journal.size, records: view.journalRecords,
             head: view.journal.head.map { hexadecimal($0) }.joined())

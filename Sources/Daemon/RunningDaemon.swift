@@ -72,23 +72,29 @@ package final class RunningDaemon: Sendable {
             await self?.answer(request, checks: checks) ?? .refusal(503, "electd is ending")
         }
         let statistics = StatisticsService(log: log) { [weak self] in await self?.status(checks) }
+        let metrics = MetricsService(log: log) { [weak self] in await self?.status(checks) }
         let page = try await statistics.open(for: current)
+        let figures = try await metrics.open(for: current)
         let state = try Assembly(
             loaded: current, options: options, log: log, mailbox: mailbox, reports: reports()
         ).startElection {
+            endOrphanedProxy()
             // A port that is taken keeps the node from starting, not from ending well.
             try proxy?.apply(current.configuration.servicePlan(on: current.this))
         }
         if proxy == nil { mailbox.post(.dataPlane(up: true)) }
         await checks.apply(current.configuration.checkPlans(on: current.this))
         await statistics.take(current, page)
+        await metrics.take(current, figures)
         // Ended in the opposite order: the election first, so that the group is handed over while all else works.
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
                 services: [
                     .init(service: ControlService(server: control)), .init(service: statistics),
+                    .init(service: metrics),
                     .init(service: ProxyService(proxy: proxy)), .init(service: CheckService(checks: checks)),
-                    .init(service: ReloadService(daemon: self, checks: checks, statistics: statistics)),
+                    .init(
+                        service: ReloadService(daemon: self, checks: checks, statistics: statistics, metrics: metrics)),
                     .init(
                         service: ElectionService(mailbox: mailbox, left: left, stopped: stopped),
                         successTerminationBehavior: .gracefullyShutdownGroup,
@@ -132,21 +138,55 @@ package final class RunningDaemon: Sendable {
         } else if let (service, server) = CheckName.ofServer(report.name) {
             log.notice("server \(service)/\(server) \(verdict): \(report.detail)")
             proxy?.set(server: server, of: service, to: report.passing ? ServicePlan.Health.up : .down)
+        } else if let (service, server) = CheckName.ofAgent(report.name) {
+            log.notice("server \(service)/\(server): \(report.detail)")
+            // Like HAProxy: an agent that can't be reached says nothing, and what it said last stays.
+            guard report.passing, let answer = report.agent else { return }
+            let duty: ServicePlan.Duty =
+                switch answer.duty {
+                case .drain: .drain
+                case .maintenance: .maintenance
+                case .ready, nil: .ready
+                }
+            proxy?.set(
+                server: server, of: service, agentIsUp: answer.isUp ?? true, agentDuty: duty,
+                weightPercent: answer.weightPercent ?? 100)
+        }
+    }
+
+    /// What an agent said is void when nobody asks it any more.
+    private func forgetAgents(gone configuration: Configuration) {
+        for service in configuration.services {
+            for server in service.servers where server.agent == nil {
+                proxy?.set(
+                    server: server.name, of: service.name, agentIsUp: true, agentDuty: .ready, weightPercent: 100)
+            }
+        }
+    }
+
+    /// A file that was renamed gives way to a new one (logrotate), whatever becomes of the configuration.
+    private func reopenLogs() {
+        do throws(ProxyError) {
+            try proxy?.reopenLogs()
+        } catch {
+            log.error("reload: \(error)")
         }
     }
 
     /// Takes a new configuration, or leaves everything as it is and says why.
-    func reload(checks: CheckRunner, statistics: StatisticsService) async {
+    func reload(checks: CheckRunner, statistics: StatisticsService, metrics: MetricsService) async {
         let new: LoadedConfiguration
         do {
             new = try LoadedConfiguration.load(options.configurationPath)
         } catch {
             for problem in error.problems { log.error("\(problem)") }
             log.error("reload: the file has problems; the configuration in force stays")
+            reopenLogs()
             return
         }
         if let obstacle = current.obstacle(to: new) {
             log.error("reload: \(obstacle); the configuration in force stays")
+            reopenLogs()
             return
         }
         if proxy == nil && !new.configuration.servicePlan(on: new.this).services.isEmpty {
@@ -154,17 +194,21 @@ package final class RunningDaemon: Sendable {
             return
         }
         let page: StatisticsServer?
+        let figures: StatisticsServer?
         do {
             page = try await statistics.open(for: new)
+            figures = try await metrics.open(for: new)
             try proxy?.apply(new.configuration.servicePlan(on: new.this))
         } catch {
             log.error("reload: \(error); the configuration in force stays")
             return
         }
+        forgetAgents(gone: new.configuration)
         loaded.withLock { $0 = new }
         mailbox.post(.reconfigure(new.configuration, new.rules))
         await checks.apply(new.configuration.checkPlans(on: new.this))
         await statistics.take(new, page)
+        await metrics.take(new, figures)
         log.notice("reload: the new configuration is in force")
     }
 }

@@ -11,6 +11,26 @@ extension Configuration {
     }
 }
 
+extension ServicePlan.AccessLog {
+    fileprivate init?(_ log: Configuration.AccessLog) {
+        let place: ServicePlan.LogSink.Place
+        switch log.place {
+        case .journald: place = .journald
+        case .stdout: place = .stdout
+        case .file(let path): place = .file(path)
+        case .syslogSocket(let path): place = .syslogSocket(path)
+        case .syslogUDP(let endpoint):
+            guard let endpoint = ServicePlan.Endpoint(endpoint) else { return nil }
+            place = .syslogUDP(endpoint)
+        }
+        self.init(
+            format: log.format == .json ? .json : .httplog,
+            sink: ServicePlan.LogSink(
+                place, facility: UInt8(log.facility), framing: log.framing == .rfc5424 ? .rfc5424 : .rfc3164,
+                tag: log.tag))
+    }
+}
+
 extension ServicePlan.Service {
     fileprivate init(_ service: Configuration.Service) {
         self.init(
@@ -28,6 +48,7 @@ extension ServicePlan.Service {
                 server: .init(service.timeouts.server.milliseconds),
                 request: .init(service.timeouts.request.milliseconds)),
             servers: service.servers.compactMap(ServicePlan.Server.init))
+        accessLog = service.accessLog.flatMap(ServicePlan.AccessLog.init)
     }
 }
 

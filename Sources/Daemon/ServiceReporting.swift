@@ -5,9 +5,10 @@ import Proxy
 
 extension RunningDaemon {
     /// The services as the proxy process counts them and the checks see their servers.
-    func services(_ view: ElectionView, _ loaded: LoadedConfiguration, _ results: Results) -> [ServiceStatus] {
-        let snapshot = proxy?.snapshot()
-        return loaded.configuration.services.map { service in
+    func services(
+        _ view: ElectionView, _ loaded: LoadedConfiguration, _ results: Results, _ snapshot: ProxySnapshot?
+    ) -> [ServiceStatus] {
+        loaded.configuration.services.map { service in
             let isHeld = view.groups.contains { $0.name == service.group && $0.role == .holder }
             let counted = snapshot?.services.first { $0.name == service.name }
             var status = ServiceStatus(
@@ -20,6 +21,9 @@ extension RunningDaemon {
                 status.responses = ResponseCounts(counters)
                 status.requestsDenied = counters.ereq
             }
+            status.stats = counted.map { ProxyStatistics.ofService($0) }
+            status.latency = counted?.latencies.map { LatencyStatus($0.total) }
+            status.responseLatency = counted?.latencies.map { LatencyStatus($0.response) }
             status.servers = service.servers.map { server in
                 report(
                     server, counted?.servers.first { $0.name == server.name },
@@ -43,6 +47,9 @@ extension RunningDaemon {
             status.retries = counters.wretr
             status.redispatches = counters.wredis
         }
+        status.stats = counted.map { ProxyStatistics.ofServer($0, result) }
+        status.latency = counted?.latencies.map { LatencyStatus($0.total) }
+        status.responseLatency = counted?.latencies.map { LatencyStatus($0.response) }
         return status
     }
 

@@ -58,10 +58,11 @@ struct ReloadService: Service {
     let daemon: RunningDaemon
     let checks: CheckRunner
     let statistics: StatisticsService
+    let metrics: MetricsService
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            await daemon.reload(checks: checks, statistics: statistics)
+            await daemon.reload(checks: checks, statistics: statistics, metrics: metrics)
         }
     }
 }

@@ -13,6 +13,7 @@ struct Check {
     private var failures: UInt64 = 0
     private var changed: ContinuousClock.Instant?
     private var inconclusive = 0
+    private var agent: AgentAnswer?
 
     init(plan: CheckPlan, identity: UInt64) {
         self.plan = plan
@@ -24,7 +25,7 @@ struct Check {
         guard earlier.verdict.isDecided else { return }
         verdict = Verdict(rise: plan.rise, fall: plan.fall, takingOver: earlier.verdict)
         (detail, durationMS, changed) = (earlier.detail, earlier.durationMS, earlier.changed)
-        (runs, failures) = (earlier.runs, earlier.failures)
+        (runs, failures, agent) = (earlier.runs, earlier.failures, earlier.agent)
     }
 
     /// Records a result; not conclusive means: probe again soon. News is a first or changed verdict.
@@ -37,17 +38,38 @@ struct Check {
             guard inconclusive >= CheckRunner.inconclusiveLimit else { return (false, nil) }
         }
         inconclusive = 0
-        let success = if case .passed = result { true } else { false }
+        let success: Bool
+        var isToldAnew = false
+        switch result {
+        case .passed: success = true
+        case .failed, .inconclusive: success = false
+        case .told(let answer, _):
+            let sum = answer.following(agent)
+            isToldAnew = sum != agent
+            agent = sum
+            success = true
+        }
         runs += 1
         if !success { failures += 1 }
         detail = result.detail
         durationMS = elapsedMS
-        guard verdict.record(success: success) else { return (true, nil) }
-        changed = now
+        let isChanged = verdict.record(success: success)
+        guard isChanged || isToldAnew else { return (true, nil) }
+        if isChanged { changed = now }
         return (
             true,
-            CheckReport(name: plan.name, passing: verdict.passing, detail: detail, durationMS: durationMS)
+            CheckReport(
+                name: plan.name, passing: verdict.passing, detail: detail, durationMS: durationMS, agent: agent)
         )
+    }
+
+    /// Until the next probe.
+    var intervalMS: Int {
+        switch verdict.mood {
+        case .passing: plan.intervalMS
+        case .failing: plan.downIntervalMS
+        case .wavering: plan.fastIntervalMS
+        }
     }
 
     func status(at now: ContinuousClock.Instant) -> CheckStatus {

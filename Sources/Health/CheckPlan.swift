@@ -10,6 +10,8 @@ package struct CheckPlan: Sendable, Hashable {
         case tcp(Endpoint)
         /// Sends one HTTP/1.1 request and looks at the answer.
         case http(HTTPProbe)
+        /// Connects, says `send` if it isn't empty, and reads one line: HAProxy's agent-check.
+        case agent(Endpoint, send: String)
     }
 
     /// What is believed before the first result is in.
@@ -27,6 +29,10 @@ package struct CheckPlan: Sendable, Hashable {
     package let probe: Probe
     /// Between two starts, 10 ... 86,400,000 ms. A probe that takes longer delays the next one, it is never doubled.
     package let intervalMS: Int
+    /// The same while results begin to speak against the verdict, and while it is failing for good: HAProxy's
+    /// `fastinter` and `downinter`.
+    package let fastIntervalMS: Int
+    package let downIntervalMS: Int
     /// For the whole probe, 1 ... 3,600,000 ms.
     package let timeoutMS: Int
     /// Successes in a row that make a failing check pass, 1 ... 1000.
@@ -38,11 +44,13 @@ package struct CheckPlan: Sendable, Hashable {
     /// Values out of range are moved to the nearest end of it: the configuration has complained before.
     package init(
         name: String, probe: Probe, intervalMS: Int, timeoutMS: Int, rise: Int = 1, fall: Int = 1,
-        initially: Assumption = .undecided
+        initially: Assumption = .undecided, fastIntervalMS: Int? = nil, downIntervalMS: Int? = nil
     ) {
         self.name = name
         self.probe = probe
         self.intervalMS = min(max(intervalMS, 10), 86_400_000)
+        self.fastIntervalMS = min(max(fastIntervalMS ?? intervalMS, 10), 86_400_000)
+        self.downIntervalMS = min(max(downIntervalMS ?? intervalMS, 10), 86_400_000)
         self.timeoutMS = min(max(timeoutMS, 1), 3_600_000)
         self.rise = min(max(rise, 1), 1000)
         self.fall = min(max(fall, 1), 1000)

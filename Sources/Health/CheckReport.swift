@@ -6,8 +6,11 @@ package struct CheckReport: Sendable, Equatable {
     package let detail: String
     /// How long the probe took that decided it.
     package let durationMS: Int
+    /// What the server's agent has said so far, for an agent's check.
+    package let agent: AgentAnswer?
 
-    package init(name: String, passing: Bool, detail: String, durationMS: Int) {
+    package init(name: String, passing: Bool, detail: String, durationMS: Int, agent: AgentAnswer? = nil) {
+        self.agent = agent
         self.name = name
         self.passing = passing
         self.detail = detail
@@ -36,13 +39,15 @@ package struct CheckStatus: Sendable, Equatable {
 package enum ProbeResult: Sendable, Equatable {
     case passed(String)
     case failed(String)
+    /// A server's agent answered, and this is what it said.
+    case told(AgentAnswer, String)
     /// This node itself stood still while the probe ran (a frozen VM, no CPU time), so that silence proves nothing
     /// about the other side.
     case inconclusive(String)
 
     package var detail: String {
         switch self {
-        case .passed(let text), .failed(let text), .inconclusive(let text): text
+        case .passed(let text), .failed(let text), .inconclusive(let text), .told(_, let text): text
         }
     }
 }

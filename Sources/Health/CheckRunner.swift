@@ -96,7 +96,12 @@ package actor CheckRunner {
                 next = clock.now + .milliseconds(min(100, plan.intervalMS))
                 continue
             }
-            next = plan.nextStart(after: clock.now, epoch: epoch)
+            let interval = checks[plan.name].map { $0.identity == identity ? $0.intervalMS : plan.intervalMS }
+            if let interval, interval != plan.intervalMS {
+                next = max(clock.now, next + .milliseconds(interval))
+            } else {
+                next = plan.nextStart(after: clock.now, epoch: epoch)
+            }
         }
     }
 
@@ -113,6 +118,8 @@ package actor CheckRunner {
         switch plan.probe {
         case .tcp(let endpoint): return await NetworkProbe(group: group, timeoutMS: plan.timeoutMS).tcp(endpoint)
         case .http(let probe): return await NetworkProbe(group: group, timeoutMS: plan.timeoutMS).http(probe)
+        case .agent(let endpoint, let send):
+            return await NetworkProbe(group: group, timeoutMS: plan.timeoutMS).agent(endpoint, send: send)
         case .command(let arguments):
             guard !underWay.contains(identity) else {
                 return .failed("the run before was killed, and the kernel can't end it")

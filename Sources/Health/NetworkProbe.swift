@@ -43,6 +43,30 @@ struct NetworkProbe: Sendable {
         }
     }
 
+    /// Reads one line of the server's agent.
+    func agent(_ endpoint: Endpoint, send: String) async -> ProbeResult {
+        await within(endpoint) { address in
+            let connection = try await self.bootstrap().connect(to: address) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+            return try await connection.executeThenClose { inbound, outbound in
+                if !send.isEmpty { try? await outbound.write(ByteBuffer(string: send)) }
+                var bytes: [UInt8] = []
+                for try await piece in inbound {
+                    bytes.append(contentsOf: piece.readableBytesView.prefix(AgentAnswer.limit - bytes.count))
+                    if bytes.contains(0x0a) || bytes.count >= AgentAnswer.limit { break }
+                }
+                guard let answer = AgentAnswer(bytes) else {
+                    return .failed(
+                        Detail.line(bytes.isEmpty ? "the agent said nothing" : "the agent said no known word"))
+                }
+                return .told(answer, "agent: " + Detail.line(bytes))
+            }
+        }
+    }
+
     private func bootstrap() -> ClientBootstrap {
         ClientBootstrap(group: group)
             .connectTimeout(.milliseconds(Int64(timeoutMS)))

@@ -32,6 +32,19 @@ package struct Verdict: Sendable, Equatable {
 
     package var passing: Bool { level >= rise }
 
+    /// Where it stands between its two ends.
+    package enum Mood: Sendable, Equatable {
+        /// Passing or failing, with the last result agreeing and enough of them.
+        case passing, failing
+        /// The last result spoke against it.
+        case wavering
+    }
+
+    package var mood: Mood {
+        if level == 0 { return .failing }
+        return level == rise + fall - 1 ? .passing : .wavering
+    }
+
     /// Records one result; true when the verdict is the first one or differs from the one before.
     package mutating func record(success: Bool) -> Bool {
         let before = passing

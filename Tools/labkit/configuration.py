@@ -31,6 +31,10 @@ class Settings:
     extra_services: str = ""
     """Further services likewise, as `service` writes them."""
     threads: int = 1
+    access_log: str = ""
+    """Of the first service, as YAML on one line."""
+    metrics: str = ""
+    """Where every node tells its metrics."""
     priority: dict[str, int] = field(default_factory=lambda: {"fred": 101, "ethyl": 100})
 
 
@@ -44,6 +48,7 @@ def render(settings: Settings, identity_file: str) -> str:
         _groups(settings),
         _services(settings) if settings.services else "",
         f"proxy: {{ threads: {settings.threads} }}\n" if settings.services else "",
+        f'metrics: {{ listen: "{settings.metrics}" }}\n' if settings.metrics else "",
     ]
     return "\n".join(part for part in parts if part)
 
@@ -90,6 +95,8 @@ def _groups(settings: Settings) -> str:
 
 def _services(settings: Settings) -> str:
     own = service(settings, "cluster37", settings.listen, settings.service_mode, settings.connection)
+    if settings.access_log:
+        own = own.replace("    mode:", f"    access_log: {settings.access_log}\n    mode:", 1)
     return "services:\n" + own + settings.extra_services
 
 

@@ -17,8 +17,14 @@ extension ProxyWorker {
 
     mutating func handleChannel() {
         guard let control, control.receive() else {
-            // Whoever handed us our sockets is gone: nobody tells us any more which servers live.
-            stops = true
+            // Whoever handed us our sockets is gone: nobody tells us any more which servers live. Until the lease has
+            // ended, and the kernel with it what we could still say, clients are better served than cut off.
+            guard let control, !control.isGarbled, linger > 0 else {
+                stops = true
+                return
+            }
+            _ = polling_remove(epoll, channel)
+            lingersUntil = max(1, now &+ TimerWheel.ticks(linger))
             return
         }
     }

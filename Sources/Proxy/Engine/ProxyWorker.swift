@@ -67,6 +67,9 @@ package struct ProxyWorker: ~Copyable {
     /// Whose latencies are looked at first by the next pulse: services, and behind them servers.
     var nextLatency = 0
     var stops = false
+    /// Milliseconds to serve on when the supervisor has ended, and the tick at which that is over; 0: it hasn't ended.
+    var linger: UInt32 = 0
+    var lingersUntil: UInt32 = 0
 
     /// - Parameters:
     ///   - slab: shared by the workers of a process.
@@ -162,6 +165,7 @@ package struct ProxyWorker: ~Copyable {
             handleReady()
             handleDeadlines()
             ringForLog()
+            if lingersUntil != 0 && Int32(bitPattern: now &- lingersUntil) >= 0 { stops = true }
             if now &- lastPulse >= PulseInterval.ticks { beat() }
         }
         shutDown()

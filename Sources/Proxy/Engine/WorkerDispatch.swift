@@ -78,6 +78,8 @@ extension ProxyWorker {
                 case .stale: client.pointee.flags.insert(.avoidsPool)
                 case .outOfDescriptors:
                     give(request)
+                    blame(client, .resource, at: .connect)
+                    tables.services[Int(client.pointee.service)].counters.eint &+= 1
                     answer(fd, 503)
                     return
                 case .failed:

@@ -40,6 +40,8 @@ extension ProxyWorker {
             if count != -1 {
                 tables.services[Int(slot.pointee.service)].counters.ereq &+= 1
                 blame(slot, .client)
+                // What HAProxy writes down for it, although nobody hears it.
+                slot.pointee.exchange.status = 400
                 clientGone(fd)
             }
             return false

@@ -36,6 +36,8 @@ enum ChannelMessage {
         var threads: UInt8
         /// Open files to ask for.
         var descriptors: UInt32
+        /// Milliseconds to serve on when the supervisor has ended.
+        var linger: UInt32
 
         var bytes: [UInt8] {
             var writer = PlanWriter()
@@ -45,15 +47,17 @@ enum ChannelMessage {
             writer.put(parent)
             writer.put(threads)
             writer.put(descriptors)
+            writer.put(linger)
             return writer.bytes
         }
 
-        init(uid: UInt32, gid: UInt32, parent: Int32, threads: UInt8, descriptors: UInt32) {
+        init(uid: UInt32, gid: UInt32, parent: Int32, threads: UInt8, descriptors: UInt32, linger: UInt32) {
             self.uid = uid
             self.gid = gid
             self.parent = parent
             self.threads = threads
             self.descriptors = descriptors
+            self.linger = linger
         }
 
         init?(_ message: [UInt8]) {
@@ -65,6 +69,7 @@ enum ChannelMessage {
                 parent = try reader.take()
                 threads = try reader.take(UInt8.self)
                 descriptors = try reader.take()
+                linger = try reader.take()
             } catch { return nil }
             guard reader.isAtEnd, (1...ServicePlan.Limit.threads).contains(Int(threads)) else { return nil }
         }

@@ -33,7 +33,7 @@ enum Privileges {
         try require(process_set_dumpable(0), "PR_SET_DUMPABLE")
         try require(process_forbid_core(), "RLIMIT_CORE")
         // Behind the change of user, which clears it.
-        try require(process_set_parent_death_signal(SIGKILL), "PR_SET_PDEATHSIG")
+        try require(process_set_parent_death_signal(Orphan.signal), "PR_SET_PDEATHSIG")
         if uid != 0 && setuid(0) == 0 { throw PrivilegeError(step: "privileges could be regained", code: EPERM) }
     }
 

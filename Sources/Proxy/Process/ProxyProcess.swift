@@ -17,6 +17,7 @@ package enum ProxyProcess {
             // The supervisor decides when we end: a signal to the whole service must not close the data plane first.
             signal(ignored, SIG_IGN)
         }
+        Orphan.prepare()
         guard let hello = awaitHello(channel) else {
             say("no word from the control process on descriptor \(channel); electd starts this process itself")
             return EX_SOFTWARE
@@ -29,7 +30,7 @@ package enum ProxyProcess {
             return EX_NOPERM
         }
         if getppid() != hello.parent { return 0 }
-        return work(channel, threads: Int(hello.threads))
+        return work(channel, threads: Int(hello.threads), linger: hello.linger)
     }
 
     private static func awaitHello(_ channel: Int32) -> ChannelMessage.Hello? {
@@ -50,7 +51,7 @@ package enum ProxyProcess {
         _ = process_set_descriptor_limit(UInt64(limit.rlim_max), UInt64(limit.rlim_max))
     }
 
-    private static func work(_ channel: Int32, threads: Int) -> Int32 {
+    private static func work(_ channel: Int32, threads: Int, linger: UInt32) -> Int32 {
         let inboxes = (0..<threads).map { _ in WorkerInbox() }
         let control: ControlChannel
         do throws(WorkerError) {
@@ -67,6 +68,7 @@ package enum ProxyProcess {
             var worker = try ProxyWorker(
                 number: 0, slab: shared.descriptors, inbox: inboxes[0], gauges: shared.gauges, channel: channel,
                 control: control, log: log)
+            worker.linger = linger
             worker.run()
         } catch {
             say("\(error)")
@@ -82,6 +84,20 @@ package enum ProxyProcess {
     static func say(_ text: String) {
         let line = "electd proxy: \(text)\n"
         _ = line.utf8.withContiguousStorageIfAvailable { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
+}
+
+/// When the supervisor has ended, the closed channel says so, and the workers come to their end by themselves. Should they
+/// be wedged just then, nobody is left who would see it: the kernel's word of the parent's death sets an alarm that ends
+/// the process in any case.
+enum Orphan {
+    static let signal = SIGUSR2
+    /// Seconds: longer than the longest time that a proxy may serve on, which is a lease of 60 s and a second.
+    private static let limit: UInt32 = 65
+
+    static func prepare() {
+        Glibc.signal(signal) { _ in _ = alarm(Orphan.limit) }
+        Glibc.signal(SIGALRM, SIG_DFL)
     }
 }
 

@@ -13,6 +13,9 @@ package final class ProxySupervisor: Sendable {
     let uid: UInt32
     let gid: UInt32
     let silence: UInt64
+    let linger: UInt32
+    /// Where it is written down which process there is; nil: nowhere.
+    let record: String?
     let onChange: @Sendable (ProxyCondition) -> Void
     /// Wakes the thread.
     let bell: Int32
@@ -67,6 +70,15 @@ package final class ProxySupervisor: Sendable {
         /// Times that it went down, and milliseconds that it was down before it last changed.
         var downs: UInt64 = 0
         var downtime: UInt64 = 0
+        /// What the server's agent said; it can only take away from what checks and operator say.
+        var agentIsDown = false
+        var agentDuty = ServicePlan.Duty.ready
+        /// Of the configured weight.
+        var weightPercent = 100
+
+        /// With the agent's word.
+        var effectiveHealth: ServicePlan.Health { agentIsDown ? .down : health }
+        var effectiveDuty: ServicePlan.Duty { duty.rawValue > agentDuty.rawValue ? duty : agentDuty }
 
         mutating func take(_ new: ServicePlan.Health, at now: UInt64) {
             if new == health { return }
@@ -82,15 +94,20 @@ package final class ProxySupervisor: Sendable {
     ///   - uid: the user that the proxy process becomes; this process must be root for any other than its own.
     ///   - silence: milliseconds without a pulse of some worker that make the process wedged, at least 250. Pulses come
     ///     every 100 ms, so a shorter one accuses a busy machine.
+    ///   - linger: milliseconds that the proxy process serves on when this process has ended without a word; at most
+    ///     61,000. 0: it ends at once.
+    ///   - record: a file in a directory of this process's own, which says what process there is; see `endOrphan`.
     package init(
         executable: String, arguments: [String], uid: UInt32, gid: UInt32, silence: Int = 500,
-        onChange: @escaping @Sendable (ProxyCondition) -> Void
+        linger: Int = 0, record: String? = nil, onChange: @escaping @Sendable (ProxyCondition) -> Void
     ) throws(ProxyError) {
         self.executable = executable
         self.arguments = arguments
         self.uid = uid
         self.gid = gid
         self.silence = UInt64(max(250, silence))
+        self.linger = UInt32(min(max(0, linger), 61_000))
+        self.record = record
         self.onChange = onChange
         bell = polling_bell()
         guard bell >= 0 else { throw .outOfDescriptors(code: errno) }
@@ -115,6 +132,12 @@ package final class ProxySupervisor: Sendable {
     }
 
     deinit { close(bell) }
+
+    /// Ends what an earlier control process left behind, according to the file that it was given as `record`. To be
+    /// called before `apply`, which needs the same ports, and behind closed gates, because connections are reset.
+    ///
+    /// - Returns: the process that was ended; nil: there was none.
+    package static func endOrphan(record: String) -> Int32? { ProxyRecord.endOrphan(file: record) }
 
     /// Makes `plan` the one to serve. Listeners are bound here and now, so that a failure reaches the caller, who then
     /// still has the old plan; connections of services that stay are kept.
@@ -161,6 +184,29 @@ package final class ProxySupervisor: Sendable {
     /// What the operator says about a server.
     package func set(server: String, of service: String, to duty: ServicePlan.Duty) {
         change(Server(service: service, name: server)) { $0.duty = duty }
+    }
+
+    /// What the server's own agent says: HAProxy's agent-check.
+    ///
+    /// - Parameter weightPercent: of the configured weight, 0 to 256; a weight above 0 never becomes 0 but by 0 %.
+    package func set(
+        server: String, of service: String, agentIsUp: Bool, agentDuty: ServicePlan.Duty, weightPercent: Int
+    ) {
+        let key = Server(service: service, name: server)
+        let percent = min(max(0, weightPercent), 256)
+        let isReweighted = desired.withLock { desired in
+            guard var standing = desired.standings[key], standing.weightPercent != percent else { return false }
+            standing.weightPercent = percent
+            desired.standings[key] = standing
+            // A weight goes with the plan.
+            desired.serial &+= 1
+            return true
+        }
+        if isReweighted { polling_ring(bell) }
+        change(key) { standing in
+            standing.agentIsDown = !agentIsUp
+            standing.agentDuty = agentDuty
+        }
     }
 
     private func change(_ server: Server, _ body: (inout Standing) -> Void) {
@@ -241,7 +287,9 @@ extension ProxySupervisor.Desired {
         for service in plan.services {
             for server in service.servers {
                 let key = ProxySupervisor.Server(service: service.name, name: server.name)
-                if let old = standings[key], old.address == server.address {
+                if var old = standings[key], old.address == server.address {
+                    // Nobody checks it any more: what a check said last would stay for ever.
+                    if server.health == .up { old.take(.up, at: ProxyWatch.now()) }
                     kept[key] = old
                 } else {
                     kept[key] = .init(health: server.health, duty: server.duty, address: server.address)
@@ -269,8 +317,12 @@ extension ProxySupervisor.Desired {
                 let key = ProxySupervisor.Server(
                     service: plan.services[service].name, name: plan.services[service].servers[server].name)
                 guard let standing = standings[key] else { continue }
-                plan.services[service].servers[server].health = standing.health
-                plan.services[service].servers[server].duty = standing.duty
+                plan.services[service].servers[server].health = standing.effectiveHealth
+                plan.services[service].servers[server].duty = standing.effectiveDuty
+                let weight = plan.services[service].servers[server].weight
+                let share =
+                    weight == 0 || standing.weightPercent == 0 ? 0 : max(1, weight * standing.weightPercent / 100)
+                plan.services[service].servers[server].weight = min(share, ServicePlan.Limit.weight)
             }
         }
         return plan

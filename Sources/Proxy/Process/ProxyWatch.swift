@@ -25,6 +25,8 @@ struct ProxyWatch {
     private var backOff = Timing.firstBackOff
     private var lastLoop: UInt64 = 0
     private var wasKilled = false
+    /// The process has still to be written down.
+    private var isUnrecorded = false
     /// Of each worker: when its last pulse came, and on which plan.
     private var pulses: [(at: UInt64, serial: UInt32)] = []
     private var sentSerial: UInt32 = 0
@@ -55,6 +57,7 @@ struct ProxyWatch {
             supervisor.desired.withLock { $0.takeFigures(at: now) }
             reap(now)
             startIfDue(now)
+            writeRecord()
             tell()
             judge(now)
         }
@@ -137,19 +140,26 @@ struct ProxyWatch {
         child = started
         wasKilled = false
         startedAt = now
+        isUnrecorded = supervisor.record != nil
         sentSerial = 0
         pulses = Array(repeating: (at: now, serial: 0), count: threads)
         // Two descriptors a connection, and as many again for pipes and idle connections to servers.
         let descriptors = UInt32(min(1_000_000, max(16_384, connections * 4)))
         let hello = ChannelMessage.Hello(
             uid: supervisor.uid, gid: supervisor.gid, parent: getpid(), threads: UInt8(threads),
-            descriptors: descriptors)
+            descriptors: descriptors, linger: supervisor.linger)
         outgoing = [(hello.bytes, [])]
         supervisor.desired.withLock { desired in
             desired.pid = started.pid
             desired.starts += 1
         }
         if case .down = supervisor.condition { change(to: .starting) }
+    }
+
+    private mutating func writeRecord() {
+        guard isUnrecorded, let child, let file = supervisor.record else { return }
+        // Its directory may come later, in a first life.
+        if let record = ProxyRecord(running: child.pid), record.write(to: file) { isUnrecorded = false }
     }
 
     private mutating func tell() {
