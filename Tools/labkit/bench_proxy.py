@@ -62,7 +62,8 @@ def main(arguments: argparse.Namespace) -> list[Line]:
     wanted = arguments.cases or CASES
     lines: list[Line] = []
     with Network.up() as network:
-        bench = _Bench(network, arguments)
+        listeners = {COSTS[name].listener for name in wanted if name in COSTS}
+        bench = _Bench(network, arguments, listeners)
         one = bench.begin(threads=1)
         for name in wanted:
             if name in COSTS:
@@ -75,13 +76,13 @@ def main(arguments: argparse.Namespace) -> list[Line]:
 
 
 class _Bench:
-    def __init__(self, network: Network, arguments: argparse.Namespace) -> None:
+    def __init__(self, network: Network, arguments: argparse.Namespace, listeners: set[str]) -> None:
         self._network = network
         self._rounds: int = arguments.rounds
         self._seconds: float = arguments.seconds
         self._peer_only: bool = arguments.peer_only
         self._peers: list[Peers] = []
-        self._ours = None if self._peer_only else our_cluster(network)
+        self._ours = None if self._peer_only else our_cluster(network, listeners)
         Landlord(network).start_web_servers()
 
     def begin(self, threads: int) -> dict[str, Callable[[str], Side]]:

@@ -63,14 +63,14 @@ class Peers:
         self._process.stop()
 
 
-def our_cluster(network: Network) -> Electd:
-    """electd on all nodes, not started yet."""
+def our_cluster(network: Network, listeners: set[str]) -> Electd:
+    """electd on all nodes with these of `PORTS`, not started yet."""
     cluster = Electd(network, electd.binary(), connection="keep-alive", preempt_after="never")
-    log = f'    log: {{ format: httplog, syslog: "127.0.0.1:{_LOG_PORT}" }}\n'
+    log = f'    access_log: {{ to: "syslog:127.0.0.1:{_LOG_PORT}", format: httplog }}\n'
     services = []
     for listener, port in PORTS.items():
-        if listener == "keep-alive":
-            continue  # the cluster's own service
+        if listener == "keep-alive" or listener not in listeners:
+            continue  # the first is the cluster's own service
         mode = "tcp" if listener == "tcp" else "http"
         connection = "close" if listener.startswith("close") else "keep-alive"
         more = log if listener.endswith("-log") else ""

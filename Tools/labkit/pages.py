@@ -5,6 +5,7 @@ it closes a connection so long after each answer, which is when a proxy may want
 """
 
 import asyncio
+import re
 import sys
 
 # The answer to the key of RFC 6455 section 1.3, which is the only one that is asked with.
@@ -12,6 +13,7 @@ _SWITCH = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 )
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
 async def main() -> None:
@@ -28,6 +30,8 @@ async def main() -> None:
                     while piece := await reader.read(4096):
                         writer.write(piece)
                     return
+                if length := _LENGTH.search(head):
+                    await reader.readexactly(int(length[1]))
                 writer.write(page)
         except (asyncio.IncompleteReadError, asyncio.TimeoutError, ConnectionError):
             pass  # the other side's turn to close, or ours
