@@ -26,6 +26,7 @@ class Solo:
         self.config = directory / "electd.yaml"
         self.socket = directory / "electd.sock"
         self.process: Process | None = None
+        self._node_port = free_port(ADDRESS)  # of TCP, and as good as any for UDP
         self._keys = [self._key(name) for name in ("one", "other")]
         run(str(program), "secret", "--out", str(directory / "cluster.secret"))
         self.write(services)
@@ -40,8 +41,8 @@ class Solo:
 secret_file: {self.directory}/cluster.secret
 identity_file: {self.directory}/one.key
 nodes:
-  one: {{ address: "127.0.0.61:3736", key: "{self._keys[0]}" }}
-  other: {{ address: "127.0.0.62:3736", key: "{self._keys[1]}" }}
+  one: {{ address: "{ADDRESS}:{self._node_port}", key: "{self._keys[0]}" }}
+  other: {{ address: "127.0.0.62:{self._node_port}", key: "{self._keys[1]}" }}
 groups:
   solo:
     mode: pair
