@@ -7,10 +7,13 @@ connection limit, timeouts; and with `log` each request is logged as HTTP log to
 """
 
 import argparse
+import contextlib
 import json
 import re
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +24,7 @@ from .commands import CommandFailed, run
 from .landlord import Landlord
 from .network import Network
 from .report import Line
+from .sockets import inside_namespace
 
 _REQUESTS = re.compile(r"(\d+) requests in")
 _RATE = re.compile(r"Requests/sec:\s+([\d.]+)")
@@ -54,7 +58,8 @@ COSTS = {
     "body-tcp": Cost("TCP, 10 MB bodies", "tcp", 0.30, "/10m", False, 4, "us"),
     "body-tcp-splice": Cost("TCP, 10 MB bodies, HAProxy with splice", "tcp", 1.0, "/10m", False, 4, "us", "splice-tcp"),
 }
-CASES = [*COSTS, "latency", "threads"]
+CASES = [*COSTS, "latency", "memory", "threads"]
+_IDLE_CONNECTIONS = 1_500
 
 
 def main(arguments: argparse.Namespace) -> list[Line]:
@@ -70,6 +75,8 @@ def main(arguments: argparse.Namespace) -> list[Line]:
                 lines += bench.compare(COSTS[name], one)
             elif name == "latency":
                 lines += bench.latency(one)
+            elif name == "memory":
+                lines += bench.memory(one)
         if "threads" in wanted:
             lines += bench.scaling(one)
     return lines
@@ -156,6 +163,36 @@ class _Bench:
             raise CommandFailed(f"loadgen against {side.address}:{side.port}: {said}")
         return told["p99_us"]
 
+    def memory(self, sides: dict[str, Callable[[str], Side]]) -> list[Line]:
+        """What the process has for itself when nothing happens, and what one more idle connection takes."""
+        empty: dict[str, float] = {}
+        each: dict[str, float] = {}
+        for name, find in sides.items():
+            side = find("keep-alive")
+            self._load(side, COSTS["keep-alive"], seconds=1)
+            time.sleep(3)  # what the load needed is given back
+            empty[name] = private_bytes(side.pid)
+            with contextlib.ExitStack() as opened:
+                for _ in range(_IDLE_CONNECTIONS):
+                    opened.enter_context(self._idle_connection(side))
+                time.sleep(1)
+                each[name] = (private_bytes(side.pid) - empty[name]) / _IDLE_CONNECTIONS
+        return [
+            Line("proxy, memory when idle", empty["ours"] / 1e6, empty["peer"] / 1e6, 1, "MB"),
+            Line("proxy, memory of an idle connection", each["ours"], each["peer"], 1, "B"),
+        ]
+
+    def _idle_connection(self, side: Side) -> socket.socket:
+        """One that has had a request and may have another."""
+        with inside_namespace(self._network.namespace(topology.CLIENT.name)):
+            connection = socket.socket()
+        connection.settimeout(5)
+        connection.connect((side.address, side.port))
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+        if not connection.recv(4096).startswith(b"HTTP/1.1 200"):
+            raise CommandFailed(f"{side.address}:{side.port} doesn't answer")
+        return connection
+
     def scaling(self, one: dict[str, Callable[[str], Side]]) -> list[Line]:
         """What a request costs with two threads, against what it costs with one."""
         cost = COSTS["keep-alive"]
@@ -172,6 +209,12 @@ def _build_loadgen() -> Path:
     except subprocess.TimeoutExpired:
         raise CommandFailed("the load generator didn't build in time") from None
     return _LOADGEN / ".build/release/loadgen"
+
+
+def private_bytes(pid: int) -> int:
+    """What nobody else would have if `pid` weren't there."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
 
 
 def cpu_ns(pid: int) -> int:

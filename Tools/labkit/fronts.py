@@ -39,11 +39,11 @@ def started(directory: Path, lanes: list[Lane]) -> Iterator[list[dict[str, int]]
             process.stop()
 
 
-def service(name: str, port: int, servers: list[int], more: str = "") -> str:
-    """One service of a `Solo`, with timeouts short enough to wait for."""
+def service(name: str, port: int, servers: list[int], timeout: str = "1s") -> str:
+    """One service of a `Solo`; its timeouts are short enough to wait for."""
     lines = [
         f"  {name}:", "    group: solo", f'    listen: "{solo.ADDRESS}:{port}"', "    mode: http", "    forwarded_for: true",
-        "    timeouts: { connect: 1s, client: 1s, server: 1s, request: 1s }", *([more] if more else []), "    servers:",
+        f"    timeouts: {{ connect: {timeout}, client: {timeout}, server: {timeout}, request: {timeout} }}", "    servers:",
     ]
     lines += [f'      s{number}: {{ address: "127.0.0.1:{server}" }}' for number, server in enumerate(servers)]
     return "\n".join(lines) + "\n"
