@@ -36,7 +36,7 @@ def _arguments() -> argparse.Namespace:
     proxy = benches.add_parser("proxy", help="CPU per request and latency: electd's proxy and HAProxy")
     proxy.set_defaults(bench=bench_proxy.main)
     proxy.add_argument("--rounds", type=int, default=5)
-    proxy.add_argument("--seconds", type=float, default=3)
+    proxy.add_argument("--seconds", type=int, default=3)
     proxy.add_argument("--cases", nargs="*", choices=bench_proxy.CASES)
     for bench in (failover, proxy):
         bench.add_argument("--json", action="store_true", help="one JSON object per line")

@@ -86,7 +86,7 @@ class _Bench:
     def __init__(self, network: Network, arguments: argparse.Namespace, listeners: set[str]) -> None:
         self._network = network
         self._rounds: int = arguments.rounds
-        self._seconds: float = arguments.seconds
+        self._seconds: int = arguments.seconds
         self._peer_only: bool = arguments.peer_only
         self._peers: list[Peers] = []
         self._ours = None if self._peer_only else our_cluster(network, listeners)
@@ -127,11 +127,11 @@ class _Bench:
                 print(f"{cost.name}, round {number + 1}: {name} {value:.1f} us", file=sys.stderr, flush=True)
         return values
 
-    def _load(self, side: Side, cost: Cost, seconds: float) -> tuple[int, float]:
+    def _load(self, side: Side, cost: Cost, seconds: int) -> tuple[int, float]:
         """Lets wrk ask; how many requests were answered, and how many a second. Raises CommandFailed on any error."""
         headers = ["-H", "Connection: close"] if cost.closes else []
         url = f"http://{side.address}:{side.port}{cost.path}"
-        command = ["wrk", "-t1", f"-c{cost.connections}", f"-d{seconds:g}s", "--timeout", "10s", *headers, url]
+        command = ["wrk", "-t1", f"-c{cost.connections}", f"-d{seconds}s", "--timeout", "10s", *headers, url]
         said = self._network.run(topology.CLIENT.name, *command, timeout=seconds + 30).stdout
         found, rate, errors = _REQUESTS.search(said), _RATE.search(said), _ERRORS.search(said)
         # wrk counts a connection that the server closes as announced as a read error; it isn't one.
@@ -156,7 +156,7 @@ class _Bench:
         return [Line(label, ours, peer, self._rounds, "us", 1.0)]
 
     def _p99(self, generator: Path, side: Side, rate: float) -> float:
-        words = [str(generator), side.address, str(side.port), f"{rate:.0f}", f"{self._seconds:g}", "64"]
+        words = [str(generator), side.address, str(side.port), f"{rate:.0f}", f"{self._seconds}", "64"]
         said = self._network.run(topology.CLIENT.name, *words, timeout=self._seconds * 3 + 30).stdout
         told = json.loads(said)
         if told["errors"]:
