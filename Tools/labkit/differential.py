@@ -72,7 +72,19 @@ def _requests(directory: Path, arguments: argparse.Namespace) -> list[Row]:
     _through_all(directory, rows, {}, _ask)
     for row in rows:
         _judge_request(row)
+    # On a busy machine a plain request may run into a timeout of the proxies'. What passes wrongly gets no second try.
+    late = [row for row in rows if row.wrong == [_missing(row)]]
+    if late:
+        for row in late:
+            row.wrong = []
+        _through_all(directory.with_name("again"), late, {}, _ask)
+        for row in late:
+            _judge_request(row)
     return rows
+
+
+def _missing(row: Row) -> str:
+    return f"a server saw {row.seen['electd'].requests} requests of {row.case.least}"
 
 
 def _through_all(directory: Path, rows: list[Row], answers: dict[str, bytes], ask) -> None:
@@ -109,7 +121,7 @@ def _judge_request(row: Row) -> None:
     if ours.requests > row.case.most:
         row.wrong.append(f"a server saw {ours.requests} requests, at most {row.case.most} may be there")
     if ours.requests < row.case.least:
-        row.wrong.append(f"a server saw {ours.requests} requests of {row.case.least}")
+        row.wrong.append(_missing(row))
     for heard in ours.heard:
         row.wrong += [f"a server got {fault}" for fault in faults(heard)]
     if ours.requests and not row.case.though:
