@@ -253,6 +253,9 @@ final class ProxyUnderTest: Sendable {
     let port: UInt16
     let inbox = WorkerInbox()
     private let done = Mutex(false)
+    private let worker = Mutex<pthread_t?>(nil)
+    /// The worker's.
+    var thread: pthread_t? { worker.withLock { $0 } }
     private let pulses: Int32
     private let pulseEnd: Int32
 
@@ -274,6 +277,7 @@ final class ProxyUnderTest: Sendable {
         inbox.post(.plan(plan, serial: 1, listeners: [[fd]], logs: logs))
         let channel = ends[1]
         spawn { [self] in
+            worker.withLock { $0 = pthread_self() }
             do throws(WorkerError) {
                 let descriptors = try ProxyDescriptors()
                 var worker = try ProxyWorker(
