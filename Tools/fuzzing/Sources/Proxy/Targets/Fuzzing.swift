@@ -8,6 +8,7 @@ package enum ProxyTargets {
     package static let all: [(name: String, run: @Sendable (FuzzInput) -> Void)] = [
         ("request-head", RequestHeadTarget.run), ("response-head", ResponseHeadTarget.run), ("body", BodyTarget.run),
         ("cookie", CookieTarget.run), ("plan", PlanTarget.run), ("channel", ChannelTarget.run),
+        ("log-text", LogTextTarget.run),
     ]
 }
 
