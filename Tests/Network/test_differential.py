@@ -1,4 +1,4 @@
-"""What electd's proxy lets through, beside what HAProxy and nginx let through and RFC 9110 and 9112 say."""
+"""electd's proxy beside HAProxy and nginx: what it lets through, and what it loses when others fail."""
 
 import os
 import shutil
@@ -6,14 +6,27 @@ import subprocess
 
 from harness import ROOT, expect, plain_test
 
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin"
+
 
 @plain_test("nothing ambiguous passes: 380 odd requests and answers beside HAProxy and nginx")
 def differential() -> None:
-    if not all(shutil.which(peer, path="/usr/sbin:/usr/bin:/sbin:/bin") for peer in ("haproxy", "nginx")):
-        expect("CI" not in os.environ, "haproxy and nginx are missing")
-        print("LEFT OUT, haproxy or nginx is missing: apt-get install haproxy nginx")
+    _try("Tools/differential", "--brief")
+
+
+@plain_test("no request and no WebSocket is lost: servers killed, pooled connections closed, reloads under load")
+def behaviours() -> None:
+    counts = ["--kills", "3", "--requests", "500", "--reloads", "15"]
+    _try("Tools/behaviours", "--cases", "killed", "stale", "reloads", *counts)
+
+
+def _try(tool: str, *words: str) -> None:
+    missing = [peer for peer in ("haproxy", "nginx", "wrk") if not shutil.which(peer, path=_PATH)]
+    if missing:
+        expect("CI" not in os.environ, f"missing: {missing}")
+        print(f"LEFT OUT: apt-get install {' '.join(missing)}")
         return
     done = subprocess.run(
-        [ROOT / "Tools/differential", "--brief"], capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
+        [ROOT / tool, *words], capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL
     )
     expect(done.returncode == 0, f"exit {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-1000:]}")
