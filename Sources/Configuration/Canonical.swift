@@ -35,7 +35,7 @@ extension Configuration {
         lines.append("election realtime=\(election.realtime) lock_memory=\(election.lockMemory)")
         lines.append("journal \(journal.directory.map(literal) ?? "-") \(journal.rotateSize) \(journal.retain)")
         lines.append("proxy \(proxy.user ?? "-") \(proxy.threads.map(String.init) ?? "-")")
-        lines.append("log \(log.level.rawValue) \(log.format.rawValue)")
+        lines.append("log \(log.level.rawValue) \(log.format.rawValue) \(log.decisions.rawValue)")
         return canonicalSafetyText + lines.joined(separator: "\n") + "\n"
     }
 

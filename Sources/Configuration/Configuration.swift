@@ -145,8 +145,14 @@ extension Configuration {
             case text, json
         }
 
+        /// Where else changes of roles go, with their reasons.
+        package enum Decisions: String, CaseIterable, Equatable, Sendable {
+            case none, journald, syslog
+        }
+
         package let level: Level
         package let format: Format
+        package let decisions: Decisions
     }
 
     /// The page with the proxy's figures.

@@ -76,11 +76,13 @@ extension Reading {
 
     func log(_ root: Section) -> Configuration.Log {
         let section = root.optional("log").flatMap {
-            Section($0.tree, "`log`", keys: ["level", "format"], findings: findings)
+            Section($0.tree, "`log`", keys: ["level", "format", "decisions"], findings: findings)
         }
         return Configuration.Log(
             level: section?.choice("level", default: .info) ?? .info,
-            format: section?.choice("format", default: .text) ?? .text)
+            format: section?.choice("format", default: .text) ?? .text,
+            decisions: section?.choice("decisions", default: Configuration.Log.Decisions.none)
+                ?? Configuration.Log.Decisions.none)
     }
 
     /// The page of figures; its socket is compared with those of the services.

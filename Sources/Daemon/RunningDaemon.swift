@@ -120,9 +120,14 @@ package final class RunningDaemon: Sendable {
     }
 
     private func notify(_ change: Change, _ rules: Rules) {
-        guard let name = rules.groups.first(where: { $0.id == change.group })?.name,
-            let path = current.configuration.group(named: name)?.onChange
-        else { return }
+        guard let name = rules.groups.first(where: { $0.id == change.group })?.name else { return }
+        let configuration = current.configuration
+        DecisionLog.tell(
+            DecisionLog.Decision(
+                node: rules.name(of: rules.this), group: name, role: GroupRole(change.role).rawValue,
+                term: change.term.rawValue, reason: change.reason.text),
+            to: configuration.log.decisions)
+        guard let path = configuration.group(named: name)?.onChange else { return }
         notifier.notify(
             Notice(
                 path: path, role: GroupRole(change.role).rawValue, group: name, term: change.term.rawValue,

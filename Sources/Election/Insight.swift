@@ -100,6 +100,22 @@ extension Elector {
             agrees: peer.heartbeat == nil || agrees(node))
     }
 
+    /// The same state under other rules for the same nodes and groups, as if they had always been: for suppositions.
+    package func supposing(_ other: Rules) -> Elector {
+        guard other.nodes.count == rules.nodes.count, other.groups.map(\.id) == rules.groups.map(\.id),
+            other.checks.count == rules.checks.count, other.this == rules.this, other.voters == voters
+        else { return self }
+        var supposed = self
+        supposed.rules = other
+        return supposed
+    }
+
+    /// The version of the state's form and of the rules that `genesis` was written with; nil for what is too short.
+    package static func version(ofState genesis: [UInt8]) -> UInt16? {
+        var reader = ByteReader(genesis)
+        return try? reader.fixed(UInt16.self)
+    }
+
     package var isUp: Bool { isRunning }
     /// The number of the last packet sent in this life.
     package var lastSequence: Sequence { sequence }

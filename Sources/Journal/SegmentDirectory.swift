@@ -54,6 +54,14 @@ package struct SegmentDirectory {
         return try SegmentDirectory(isState ? inner : path).segments().map(\.path)
     }
 
+    /// The journal's directory that `path` means: itself, or the one in a state directory.
+    package static func of(_ path: String) -> SegmentDirectory {
+        var status = stat()
+        let inner = path + "/journal"
+        let isState = stat(inner, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        return SegmentDirectory(isState ? inner : path)
+    }
+
     /// Removes what a crash left of a segment that was being created: it never was part of the journal.
     func removeUnfinished() throws(SystemError) {
         for name in try names() where name.hasSuffix(Self.suffix + unfinishedSuffix) { unlink(path + "/" + name) }

@@ -118,6 +118,8 @@ struct VoteBook {
 extension Chronicle {
     package var groups: [GroupID] { archive.groups.map(\.id) }
 
+    package func place(of node: String) throws(QuestionError) -> Int { try archive.place(of: node) }
+
     /// Where a time that is asked for lies.
     package func bounds(of asked: TimeText.Asked) throws(QuestionError) -> Moment { try moment(of: asked).moment }
 

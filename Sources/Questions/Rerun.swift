@@ -42,11 +42,21 @@ struct Rerun {
     private var lastBeat: [NodeIndex: Heartbeat] = [:]
     private var lastFrom: [NodeIndex: Instant] = [:]
     private var lastInstant: Instant
+    private var decidedAt: Instant?
 
     /// Whether the decision is made within the stretch when `change` is applied.
     static func decides(_ decision: Decision, in stretch: Stretch, with change: Change) -> Bool {
         var rerun = Rerun(stretch, change)
         return rerun.run(until: decision)
+    }
+
+    /// When the decision is made under other rules, within the stretch and what came after it; nil: not at all.
+    static func moment(of decision: Decision, in stretch: Stretch, under rules: Rules) -> Instant? {
+        var longer = stretch
+        longer.start = stretch.start.supposing(rules)
+        longer.steps += stretch.later
+        var rerun = Rerun(longer, .none)
+        return rerun.run(until: decision) ? rerun.decidedAt : nil
     }
 
     private init(_ stretch: Stretch, _ change: Change) {
@@ -97,7 +107,9 @@ struct Rerun {
     private mutating func take(_ event: Event, at instant: Instant, _ decision: Decision) -> Bool {
         let effects = elector.step(event, at: instant)
         answer(effects, at: instant)
-        return effects.contains { Self.isDecision($0, decision) }
+        guard effects.contains(where: { Self.isDecision($0, decision) }) else { return false }
+        decidedAt = instant
+        return true
     }
 
     private static func isDecision(_ effect: Effect, _ decision: Decision) -> Bool {

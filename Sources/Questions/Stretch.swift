@@ -17,6 +17,8 @@ struct Stretch {
     var before: Elector
     var after: Elector
     var effects: [Effect]
+    /// What came after the record, where that was asked for.
+    var later: [Step] = []
 
     var target: Step { steps[steps.count - 1] }
 
@@ -25,9 +27,13 @@ struct Stretch {
 
     /// Reads the node's journal up to the record.
     ///
-    /// - Parameter reach: how far back the stretch begins, where the journal has it.
+    /// - Parameters:
+    ///   - reach: how far back the stretch begins, where the journal has it.
+    ///   - beyond: how much of what came after the record is kept, too.
     /// - Returns: nil when there is no such record, or it is no step.
-    static func upTo(_ record: RecordName, in archive: JournalArchive, reach: Span) -> Stretch? {
+    static func upTo(
+        _ record: RecordName, in archive: JournalArchive, reach: Span, beyond: Span = .zero
+    ) -> Stretch? {
         guard let journal = archive.journal(of: record.node),
             let place = journal.segments.firstIndex(where: { $0.number == record.segment })
         else { return nil }
@@ -36,6 +42,7 @@ struct Stretch {
         if place > 0, journal.segments[place - 1].incarnation == journal.segments[place].incarnation { first -= 1 }
         let replay = NodeReplay(journal, node: record.node, segments: journal.segments[first...place])
         var reading = Reading(reach: reach)
+        var found: Stretch?
         while let item = replay.next() {
             switch item {
             case .opened(_, let continues):
@@ -43,14 +50,21 @@ struct Stretch {
                 reading.current = replay.elector
             case .step(let taken):
                 let step = Step(name: taken.name, instant: taken.instant, event: taken.event)
-                if taken.name == record {
-                    return reading.finished(step, taken.effects, after: replay.elector)
+                if let target = found?.target.instant {
+                    guard step.instant.since(target) <= beyond, (found?.later.count ?? 0) < stepLimit else {
+                        return found
+                    }
+                    found?.later.append(step)
+                } else if taken.name == record {
+                    found = reading.finished(step, taken.effects, after: replay.elector)
+                    if beyond == .zero { return found }
+                } else {
+                    reading.add(step, after: replay.elector)
                 }
-                reading.add(step, after: replay.elector)
             case .ended, .checkpoint, .closed: break
             }
         }
-        return nil
+        return found
     }
 
     /// The steps within reach, and states to start from.

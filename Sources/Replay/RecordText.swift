@@ -24,12 +24,12 @@ package enum RecordText {
         }
     }
 
-    private static func wording(of opening: Opening) -> Wording? {
+    static func wording(of opening: Opening) -> Wording? {
         var genesis = ByteReader(opening.genesis)
         return (try? Elector(from: &genesis)).map { Wording(rules: $0.rules) }
     }
 
-    private static func text(_ entry: JournalReader.Entry, _ wording: Wording?) -> String {
+    static func text(_ entry: JournalReader.Entry, _ wording: Wording?) -> String {
         "\(pad(entry.index, 8)) @\(pad(entry.offset, 10))  " + text(entry.record, wording)
     }
 

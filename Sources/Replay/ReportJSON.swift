@@ -77,6 +77,10 @@ extension SegmentReport: Encodable {
             event = divergence.event
             switch divergence.what {
             case .genesis: what = "genesis"
+            case .version(let version):
+                what = "version"
+                recorded = "\(version)"
+                derived = "\(Elector.stateVersion)"
             case .effects(let recorded, let derived):
                 what = "effects"
                 self.recorded = recorded.description

@@ -43,6 +43,10 @@ extension Divergence {
         var lines = ["  differs at offset \(offset), record \(index): \(event)"]
         switch what {
         case .genesis: lines.append("  the genesis is no state of these rules, or of another node than the key's")
+        case .version(let version):
+            lines.append(
+                "  written by version \(version) of state and rules, this is version \(Elector.stateVersion): replay it "
+                    + "with the electd that wrote it; log verify checks it as it is")
         case .effects(let recorded, let derived):
             lines.append("  recorded effects \(recorded), derived \(derived):")
             lines += effects.map { "    \($0)" }

@@ -73,6 +73,9 @@ struct SegmentExaminer {
     }
 
     private mutating func begin(_ opening: Opening, _ entry: JournalReader.Entry) -> Divergence? {
+        if let version = Elector.version(ofState: opening.genesis), version != Elector.stateVersion, version < 1000 {
+            return Divergence(.version(version), entry, event: "genesis of version \(version)")
+        }
         var genesis = ByteReader(opening.genesis)
         guard let elector = try? Elector(from: &genesis), genesis.remaining == 0,
             elector.rules.nodes[Int(elector.rules.this.rawValue)].key == opening.key.bytes

@@ -40,6 +40,8 @@ package struct Divergence: Error, Sendable {
     package enum What: Sendable {
         /// The genesis is no state of this version of the rules, or not of the node whose key signs.
         case genesis
+        /// The segment was written by another version of the rules, whose decisions this one can't derive.
+        case version(UInt16)
         /// Other effects than recorded.
         case effects(recorded: EffectsDigest, derived: EffectsDigest)
         /// The same effects, and another state.
@@ -93,4 +95,13 @@ package struct ReplayReport: Sendable {
 
     /// Nothing is damaged, nothing diverges, nothing is missing in between.
     package var isGood: Bool { !segments.isEmpty && breaks.isEmpty && segments.allSatisfy(\.isGood) }
+
+    /// Nothing is wrong but that some segments are for another version of this software to derive.
+    package var isForAnotherVersion: Bool {
+        !isGood && breaks.isEmpty
+            && segments.allSatisfy { segment in
+                if case .diverged(let divergence) = segment.outcome, case .version = divergence.what { return true }
+                return segment.isGood
+            }
+    }
 }

@@ -20,7 +20,9 @@ struct Electd: AsyncParsableCommand {
             CommandGroup(
                 name: "After an incident",
                 subcommands: [
-                    WhyVerb.self, WhoHeld.self, Overlaps.self, Gaps.self, Flaps.self, ReplayVerb.self, Log.self,
+                    WhyVerb.self, WhoHeld.self, TimelineVerb.self, Overlaps.self, Gaps.self, Flaps.self,
+                    EvidenceVerb.self,
+                    WhatIfVerb.self, ReplayVerb.self, Log.self,
                 ]),
             CommandGroup(name: "For those who doubt it", subcommands: [SimulateVerb.self]),
         ])

@@ -5,7 +5,7 @@ import Replay
 
 struct Log: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Reads the event log.", subcommands: [Show.self, Verify.self])
+        abstract: "Reads the event log.", subcommands: [Show.self, Follow.self, Verify.self, ExportVerb.self])
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(

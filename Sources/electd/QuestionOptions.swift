@@ -135,4 +135,6 @@ func asked<Result>(_ body: () throws(QuestionError) -> Result) throws -> Result 
 extension ExitCode {
     /// The command line asks for something that isn't there.
     static let usage = ExitCode(64)
+    /// Another version of this software has to be asked (EX_PROTOCOL).
+    static let otherVersion = ExitCode(76)
 }

@@ -9,7 +9,7 @@ struct ReplayVerb: ParsableCommand {
         discussion: """
             JOURNAL is a segment, a journal directory or a state directory; give those of several nodes to check them in \
             one go. Needs no keys and no running daemon. Exits with 0 when every decision was reproduced, with 1 at \
-            damage or a difference, naming the record.
+            damage or a difference, naming the record, with 76 when another version of the rules wrote it.
             """)
 
     @Flag(help: "Print the report as JSON.")
@@ -44,6 +44,7 @@ enum Examination {
         } else {
             Talk.print(Array((report.lines.joined(separator: "\n") + "\n").utf8))
         }
+        if report.isForAnotherVersion { throw ExitCode.otherVersion }
         if !report.isGood { throw ExitCode.difference }
     }
 }

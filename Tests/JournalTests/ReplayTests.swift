@@ -81,6 +81,23 @@ import Testing
         }
     }
 
+    /// A journal of an older or newer version of the rules is whole, and not for this one to judge.
+    @Test func anotherVersionOfTheRulesIsSaidAndIsNoDamage() throws {
+        let state = try scratch.state()
+        var genesis = Recorded.encoded(Elector(rules: Recorded.rules(key: scratch.key.publicKey.bytes)))
+        genesis[0] &+= 1
+        let writer = try JournalWriter.open(
+            in: state,
+            identity: JournalIdentity(
+                clusterTag: Array(1...8), node: "fred", incarnation: Incarnation(1), software: "test"),
+            key: scratch.key, genesis: genesis, at: .zero)
+        try writer.close(at: .zero)
+        let report = try Replay.run([scratch.path])
+        #expect(!report.isGood && report.isForAnotherVersion, "\(report.lines)")
+        #expect(report.lines.contains { $0.contains("replay it with the electd that wrote it") })
+        #expect(try Replay.run([scratch.path], derives: false).isGood)
+    }
+
     @Test func segmentsThatAreMissingOrChangedBreakContinuity() throws {
         let run = try Recorded(scratch)
         for _ in 1...3 {
@@ -127,6 +144,35 @@ import Testing
         try scratch.replace(scratch.segmentPath(1), with: bytes.dropLast(3))
         let report = try Replay.run([scratch.path])
         #expect(report.isGood && report.segments[0].tornTail != nil)
+    }
+
+    @Test func aJournalIsFollowedAcrossRotationAndRestart() throws {
+        let follower = JournalFollower(scratch.path)
+        var lines: [String] = []
+        _ = try scratch.state()
+        try follower.poll { lines.append($0) }
+        #expect(lines.isEmpty)
+        var run: Recorded? = try Recorded(scratch)
+        try run?.live(steps: 20)
+        try follower.poll { lines.append($0) }
+        let first = lines.count
+        #expect(first > 20)
+        try follower.poll { lines.append($0) }
+        #expect(lines.count == first)
+        try run?.live(steps: 5)
+        try run?.rotate()
+        try run?.live(steps: 5)
+        try follower.poll { lines.append($0) }
+        #expect(lines.filter { $0.contains("segment 2 of fred") }.count == 1)
+        try run?.crash()
+        run = nil
+        run = try Recorded(scratch, incarnation: 2)
+        try run?.live(steps: 5)
+        try follower.poll { lines.append($0) }
+        #expect(lines.filter { $0.contains("segment 3 of fred, life 2") }.count == 1)
+        var all: [String] = []
+        for segment in 1...3 { try RecordText.show(scratch.segmentPath(segment)) { all.append($0) } }
+        #expect(lines == all)
     }
 
     @Test func everyRecordHasALine() throws {

@@ -1,0 +1,101 @@
+import Election
+import Sodium
+import Wire
+
+/// `electd evidence`: what no honest node would have done, with what proves it.
+extension Chronicle {
+    package func evidence() -> Answer {
+        var lines: [String] = []
+        var found: [JSONText] = []
+        for double in votes.doubles {
+            let proven = isSigned(double.first, double.key) && isSigned(double.second, double.key)
+            lines.append(
+                "\(name(double.key.voter)) voted twice in term \(double.key.term.rawValue) of "
+                    + "\(archive.group(double.key.group)): for \(name(double.first.candidate)) "
+                    + "(\(name(double.first.record))) and for \(name(double.second.candidate)) "
+                    + "(\(name(double.second.record))); both votes are "
+                    + (proven ? "signed by it: that proves it" : "here, but not both with its signature"))
+            found.append(json(double, proven: proven))
+        }
+        for fork in forks() {
+            lines.append(fork.text)
+            found.append(fork.json)
+        }
+        for happening in happenings {
+            guard case .accused = happening.what else { continue }
+            lines.append("\(name(happening.node)) noticed: \(text(happening.what)) (\(name(happening.name)))")
+        }
+        if lines.isEmpty { lines.append("no evidence of a double vote or of two histories in these journals") }
+        return answer(lines, JSONText.fields(["evidence": .list(found)]).fields, isGood: found.isEmpty)
+    }
+
+    /// Whether the vote is kept as signed, and the signature is its voter's.
+    private func isSigned(_ entry: VoteBook.Entry, _ key: VoteBook.Key) -> Bool {
+        guard let frame = try? SignedFrame(parsing: entry.proof), let signer = publicKey(of: key.voter),
+            let tag = archive.journals.first.flatMap({ ClusterTag(bytes: $0.clusterTag) }),
+            case .grant(let grant) = frame.packet.message, grant.group == key.group, grant.term == key.term
+        else { return false }
+        return frame.isSigned(by: signer, in: tag)
+    }
+
+    private func publicKey(of node: Int) -> PublicKey? {
+        for rules in rules.values {
+            if let found = rules.nodes.first(where: { $0.name == archive.nodes[node] }) {
+                return PublicKey(bytes: found.key)
+            }
+        }
+        return archive.journal(of: node)?.key
+    }
+
+    private func json(_ double: VoteBook.Double, proven: Bool) -> JSONText {
+        let tag = archive.journals.first.map { hex($0.clusterTag) }
+        return .fields([
+            "kind": .text("double_vote"), "voter": .text(name(double.key.voter)),
+            "voter_key": .optional(publicKey(of: double.key.voter)?.description),
+            "group": .text(archive.group(double.key.group)), "group_id": .number(Int(double.key.group.rawValue)),
+            "term": .number(double.key.term.rawValue), "cluster_tag": .optional(tag), "proven": .flag(proven),
+            "votes": .list(
+                [double.first, double.second].map { entry in
+                    .fields([
+                        "candidate": .text(name(entry.candidate)), "incarnation": .number(entry.incarnation.rawValue),
+                        "record": .text(name(entry.record)), "frame": .text(hex(entry.proof)),
+                    ])
+                }),
+        ])
+    }
+
+    /// One key, two histories: segments of one number that aren't the same, or one name with two keys.
+    private func forks() -> [(text: String, json: JSONText)] {
+        var found: [(text: String, json: JSONText)] = []
+        for journal in archive.journals {
+            for (one, other) in zip(journal.segments, journal.segments.dropFirst()) where one.number == other.number {
+                found.append(
+                    (
+                        "\(harmless(journal.node)): two files claim to be segment \(one.number): \(harmless(one.path)) "
+                            + "and \(harmless(other.path))",
+                        .fields([
+                            "kind": .text("fork"), "node": .text(harmless(journal.node)),
+                            "segment": .number(one.number), "files": .list([.text(one.path), .text(other.path)]),
+                        ])
+                    ))
+            }
+            if let twin = archive.journals.first(where: { $0.node == journal.node && $0.key != journal.key }),
+                journal.key.description < twin.key.description
+            {
+                found.append(
+                    (
+                        "\(harmless(journal.node)): journals with two keys claim that name: \(journal.key) and \(twin.key)",
+                        .fields([
+                            "kind": .text("two_keys"), "node": .text(harmless(journal.node)),
+                            "keys": .list([.text(journal.key.description), .text(twin.key.description)]),
+                        ])
+                    ))
+            }
+        }
+        return found
+    }
+}
+
+func hex(_ bytes: [UInt8]) -> String {
+    bytes.map { String($0 >> 4, radix: 16) + String($0 & 0xF, radix: 16) }.joined()
+}
