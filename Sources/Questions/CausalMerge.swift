@@ -16,6 +16,8 @@ final class CausalMerge {
         var instant = Instant.zero
         var clock = 0
         var vector: [UInt32]
+        /// By node index of the segment's rules: the stream of that node; nil where it has none, and for itself.
+        var peers: [Int?] = []
         var sentSequences: [UInt64]
         var sentLives: [UInt64]
         var sentInstants: [UInt64]
@@ -52,8 +54,8 @@ final class CausalMerge {
             let stream = Stream(NodeReplay(journal, node: node, segments: segments(journal)), nodes: nodes)
             byNode[node] = streams.count
             streams.append(stream)
-            advance(stream)
         }
+        for stream in streams { advance(stream) }
     }
 
     struct Turn {
@@ -82,6 +84,7 @@ final class CausalMerge {
         switch stream.item {
         case .opened(let opening, _):
             stream.clock = frame.clock(of: stream.replay.node, bootID: opening.bootID)
+            meetPeers(stream)
             level(stream, opening.instant, opening.wallClock)
         case .checkpoint(let instant, let wall): level(stream, instant, wall)
         case .step(let taken): stream.instant = taken.instant
@@ -118,14 +121,21 @@ final class CausalMerge {
     }
 
     private func received(_ stream: Stream) -> (Stream, Packet)? {
-        guard case .step(let taken) = stream.item, case .received(let reception) = taken.event,
-            let rules = stream.replay.elector?.rules
-        else { return nil }
+        guard case .step(let taken) = stream.item, case .received(let reception) = taken.event else { return nil }
         let index = Int(reception.packet.sender.node.rawValue)
-        guard index < rules.nodes.count, reception.packet.sender.node != rules.this,
-            let node = archive.nodes.firstIndex(of: rules.nodes[index].name), let place = byNode[node]
-        else { return nil }
+        guard index < stream.peers.count, let place = stream.peers[index] else { return nil }
         return (streams[place], reception.packet)
+    }
+
+    /// Looked up once a segment: names are compared, and there is one reception after the other.
+    private func meetPeers(_ stream: Stream) {
+        guard let rules = stream.replay.elector?.rules else { return }
+        stream.peers = rules.indices.map { index in
+            guard index != rules.this, let node = archive.nodes.firstIndex(of: rules.name(of: index)) else {
+                return nil
+            }
+            return byNode[node]
+        }
     }
 
     private func take(_ item: NodeReplay.Item, of stream: Stream) {

@@ -30,32 +30,36 @@ struct StateSamples {
         let replay = NodeReplay(journal, node: node, segments: window.segments(of: journal))
         var samples: [Sample] = []
         var lastKey = ""
-        let limit = 2 * budget
-        while let item = replay.next(), samples.count < limit {
+        var lastAt: Instant?
+        let due = Span(nanoseconds: UInt64(spacing))
+        while let item = replay.next(), samples.count < 2 * budget {
             guard case .step(let taken) = item, let elector = replay.elector, elector.isUp else { continue }
-            guard
+            let isDue = lastAt.map { taken.instant < $0 || taken.instant.since($0) >= due } ?? true
+            // What only goes on as it did needs no look.
+            if !isDue && taken.effects.allSatisfy(isRoutine) { continue }
+            let key = self.key(elector, groups, taken.instant)
+            guard isDue || key != lastKey,
                 let clock = chronicle.frame.clocks.firstIndex(where: { $0.node == node && $0.bootID == replay.bootID })
             else { continue }
-            // Parts are cheap to compare, moments aren't: they are looked up only where something changed or is due.
-            let key = self.key(elector, groups, taken.instant)
-            let rough = samples.last.map { $0.at }
-            let isSame = key == lastKey
-            if isSame, let rough, let first = firstInstant(taken.instant, rough, chronicle, clock, spacing), first {
-                continue
-            }
             let at = chronicle.frame.moment(clock, taken.instant).middle
             guard at >= extent.earliest, at <= extent.latest else { continue }
             lastKey = key
+            lastAt = taken.instant
             samples.append(Sample(at: at, json: state(elector, groups, taken.instant, at, chronicle, clock)))
         }
         return samples
     }
 
-    /// Whether the instant is still too close to the last sample.
-    private static func firstInstant(
-        _ instant: Instant, _ last: Int64, _ chronicle: Chronicle, _ clock: Int, _ spacing: Int64
-    ) -> Bool? {
-        chronicle.frame.moment(clock, instant).middle - last < spacing
+    private static func isRoutine(_ effect: Effect) -> Bool {
+        switch effect {
+        case .renewGate, .relay: true
+        case .send(let packet, _):
+            switch packet.message {
+            case .heartbeat, .promise: true
+            default: false
+            }
+        default: false
+        }
     }
 
     /// What makes a state another one for who looks at it.

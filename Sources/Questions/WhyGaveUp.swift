@@ -389,6 +389,19 @@ extension Why {
                     text: "\(name) became ready; its journal, if it is here, shows no input of its own for that")
             ]
         }
+        return [returned(node, found)]
+    }
+
+    /// What a node finds right after its start belongs to the start.
+    private func returned(_ node: Int, _ last: Happening) -> Cause {
+        let name = chronicle.name(node)
+        let started = chronicle.happenings.last { happening in
+            guard happening.node == node, happening.clock == last.clock, happening.instant <= last.instant,
+                case .started = happening.what
+            else { return false }
+            return last.instant.since(happening.instant) < Span(nanoseconds: 5_000_000_000)
+        }
+        let found = started ?? last
         let at = chronicle.moment(found)
         var kind = Cause.Kind.nodeReturned
         var detail: String?
@@ -404,7 +417,7 @@ extension Why {
         case .maintenance: what = "an operator ended \(name)'s maintenance at \(at.text)"
         default: what = "\(name)'s disk took writes again at \(at.text)"
         }
-        return [Cause(kind: kind, node: node, detail: detail, at: at, record: found.name, text: what)]
+        return Cause(kind: kind, node: node, detail: detail, at: at, record: found.name, text: what)
     }
 
     private func isReturn(_ what: Happening.What, _ node: Int) -> Bool {

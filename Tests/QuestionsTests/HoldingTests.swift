@@ -53,7 +53,7 @@ import Testing
         let lucy = try chronicle(cluster, ["lucy"])
         let group = try lucy.group(named: "router37")
         #expect(word(try lucy.whoHeld(group, at: try at(cutAt - 500_000_000))) == "said")
-        #expect(word(try lucy.whoHeld(group, at: try at(cutAt + 600_000_000))) == "unknown")
+        #expect(word(try lucy.whoHeld(group, at: try at(cutAt + 300_000_000))) == "unknown")
         // Beyond the end nothing is known, and that is what it says.
         let late = try lucy.whoHeld(group, at: try at(cutAt + 3_600_000_000_000))
         #expect(word(late) == "unknown" && late.lines.contains { $0.contains("isn't here") })

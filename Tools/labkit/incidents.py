@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import time
@@ -116,7 +117,20 @@ def _peer(incident: Incident) -> dict:
         time.sleep(1)
         said = [f"{node}: {line}" for node, log in logs.items() for line in _lines(log)[before[node] :]]
         holders = [node for node in ("fred", "ethyl") if peer.has_address(node)]
-        return {"note": incident.peer_note, "log": "\n".join(said[:14]), "holders": holders}
+        return {"note": incident.peer_note, "log": "\n".join(_folded(said)[:14]), "holders": holders}
+
+
+def _folded(lines: list[str]) -> list[str]:
+    """Lines that differ in nothing but their time, as one with their number."""
+    folded: list[tuple[str, str, int]] = []
+    for line in lines:
+        told = re.sub(r"\w{3} \w{3} +\d+ [\d:]+ \d{4}: ", "", line)
+        if folded and folded[-1][1] == told:
+            first, _, count = folded.pop()
+            folded.append((first, told, count + 1))
+        else:
+            folded.append((line, told, 1))
+    return [first + (f"  ({count} times)" if count > 1 else "") for first, _, count in folded]
 
 
 def _lines(log: Path) -> list[str]:
