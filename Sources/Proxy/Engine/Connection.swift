@@ -88,6 +88,8 @@ package struct Connection {
     var address = ClientAddress()
     /// Client: what is remembered of its exchange.
     var exchange = ExchangeRecord()
+    /// Client and listener: the port that is connected to.
+    var localPort: UInt16 = 0
 
     static let noServer = UInt16.max
     static let noPool = UInt16.max

@@ -7,8 +7,9 @@ struct OwnedText {
 
     init() {}
 
-    init(_ text: String) {
-        let utf8 = Array(text.utf8)
+    init(_ text: String) { self.init(bytes: Array(text.utf8)) }
+
+    init(bytes utf8: [UInt8]) {
         count = utf8.count
         guard count > 0 else { return }
         let copy = Bytes.allocate(capacity: count)

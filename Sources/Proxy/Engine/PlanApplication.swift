@@ -98,6 +98,7 @@ extension ProxyWorker {
         entry.pointee.insertsCookie = service.cookie?.insert ?? false
         entry.pointee.forbidsCaching = service.cookie?.nocache ?? false
         entry.pointee.preservesCookie = service.cookie?.preserve ?? false
+        entry.pointee.rules.deallocate()
         var rules = RequestRules()
         if service.mode == .http, let cookie = service.cookie {
             entry.pointee.cookieName = OwnedText(cookie.name)
@@ -106,9 +107,9 @@ extension ProxyWorker {
             }
             rules.stripsCookie = cookie.indirect
         }
-        rules.forwardedFor = service.forwardedFor
         rules.closes = entry.pointee.closes
         entry.pointee.rules = rules
+        entry.pointee.configureTraffic(service)
     }
 
     private mutating func serverIndex(_ identity: PlanTables.ServerIdentity, _ server: ServicePlan.Server) -> Int? {

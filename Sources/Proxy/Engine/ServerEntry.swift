@@ -60,6 +60,7 @@ struct ServiceEntry {
     var redispatches = true
     var retries: UInt8 = 0
     var rules = RequestRules()
+    var traffic = TrafficEntry()
 
     /// In ticks.
     var connectTicks: UInt32 = 1
@@ -115,6 +116,8 @@ struct ServiceEntry {
     }
 
     mutating func deallocateLists() {
+        rules.deallocate()
+        traffic.deallocate()
         for place in 0..<poolCount { pools?[place].deallocate() }
         pools?.deallocate()
         pools = nil

@@ -62,7 +62,12 @@ extension ProxyWorker {
         service.pointee.counters.answered(Int(status))
         service.pointee.isDirty = true
         var output = HeadOutput(outputBuffer, capacity: Size.output)
-        ErrorAnswer(status).put(into: &output, isHead: slot.pointee.flags.contains(.asksHead))
+        let isHead = slot.pointee.flags.contains(.asksHead)
+        if let page = service.pointee.traffic.pages.page(status) {
+            page.put(into: &output, isHead: isHead)
+        } else {
+            ErrorAnswer(status).put(into: &output, isHead: isHead)
+        }
         service.pointee.counters.bout &+= UInt64(output.count)
         slot.pointee.exchange.status = status
         sentToClient(slot, output.count)

@@ -78,8 +78,11 @@ extension ProxyWorker {
         if !slot.pointee.exchange.isOpen { slot.pointee.exchange.begun = microseconds }
         var output = HeadOutput(outputBuffer, capacity: Size.output)
         var head = RequestHead()
+        let source = RequestSource(address: slot.pointee.address, localPort: slot.pointee.localPort)
+        let isTrusted = service.pointee.traffic.trusted.contains(slot.pointee.address)
         let verdict = head.parse(
-            bytes, count, rules: service.pointee.rules, client: slot.pointee.address, into: &output)
+            bytes, count, rules: isTrusted ? service.pointee.rules.withoutForwarding : service.pointee.rules,
+            source: source, into: &output)
         switch verdict {
         case .complete: break
         case .incomplete:
@@ -112,6 +115,7 @@ extension ProxyWorker {
         }
         if slot.pointee.phase == .body { touch(fd, slot) }
         slot.pointee.pool = 0
+        if service.pointee.traffic.routes.count > 0 && !route(fd, slot, service, bytes, head, rest, left) { return false }
         slot.pointee.server = boundServer(service, bytes, head)
         recordCookie(slot, head, service)
         hold(slot, rest, left, partial: false)

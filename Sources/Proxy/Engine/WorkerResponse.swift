@@ -79,6 +79,8 @@ extension ProxyWorker {
         // A client whose request isn't whole yet can't send another one on this connection.
         rules.clientKeepsAlive = flags.contains(.keepsAlive) && client.pointee.phase == .response
         rules.mayUpgrade = flags.contains(.asksUpgrade)
+        rules.edits = service.pointee.traffic.responseEdits
+        rules.source = RequestSource(address: client.pointee.address, localPort: client.pointee.localPort)
         if service.pointee.insertsCookie {
             rules.ownCookie = service.pointee.rules.cookie
             rules.preservesOwnCookie = service.pointee.preservesCookie
@@ -252,16 +254,21 @@ extension ProxyWorker {
             if client.pointee.hasUnsent { touch(peer, client) } else { endClient(peer) }
             return
         }
+        awaitRequest(peer, client)
+    }
+
+    /// The client's answer is complete, and its connection stays.
+    mutating func awaitRequest(_ fd: Int32, _ client: ConnectionSlot) {
         if !client.pointee.hasUnsent { endExchange(client) }
         client.pointee.phase = .head
         client.pointee.body = .none
         client.pointee.flags.remove(.headStarted)
         if client.pointee.hasUnsent {
-            touch(peer, client)
+            touch(fd, client)
             return
         }
         dropPipe(client)
-        wheel.arm(slab, peer, client, at: now &+ service.pointee.requestTicks)
-        if client.pointee.held != nil || client.pointee.flags.contains(.readable) { makeReady(peer) }
+        wheel.arm(slab, fd, client, at: now &+ tables.services[Int(client.pointee.service)].requestTicks)
+        if client.pointee.held != nil || client.pointee.flags.contains(.readable) { makeReady(fd) }
     }
 }

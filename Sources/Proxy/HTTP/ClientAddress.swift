@@ -24,6 +24,32 @@ struct ClientAddress {
         }
     }
 
+    /// - Parameter bytes: 4 or 16 in network order.
+    init(bytes: UnsafePointer<UInt8>, isIPv6: Bool) {
+        let raw = UnsafeRawPointer(bytes)
+        self.isIPv6 = isIPv6
+        if isIPv6 {
+            high = raw.loadUnaligned(as: UInt64.self)
+            low = raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        } else {
+            high = UInt64(raw.loadUnaligned(as: UInt32.self).littleEndian)
+        }
+    }
+
+    /// The address has what `mask` covers in common with `network`.
+    @inline(__always)
+    func isIn(_ network: ClientAddress, _ mask: ClientAddress) -> Bool {
+        isIPv6 == network.isIPv6 && high & mask.high == network.high && low & mask.low == network.low
+    }
+
+    /// Writes the address's 4 or 16 bytes in network order.
+    func putRaw(into output: inout HeadOutput) {
+        var octets = (high.littleEndian, low.littleEndian)
+        withUnsafeBytes(of: &octets) { raw in
+            for i in 0..<(isIPv6 ? 16 : 4) { output.put(byte: raw[i]) }
+        }
+    }
+
     /// Writes the address as text (RFC 5952).
     @inline(__always)
     func put(into output: inout HeadOutput) {

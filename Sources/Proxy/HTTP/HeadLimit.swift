@@ -6,8 +6,9 @@ enum HeadLimit {
     static let method = 32
     /// Names in Connection beyond those that we know.
     static let connectionOptions = 16
-    /// Bytes that rewriting adds at most: Set-Cookie, X-Forwarded-For, Connection, Cache-Control.
-    static let growth = 1_024
+    /// Bytes that rewriting adds at most: header rules (`HeaderChanges.bytes`), Set-Cookie, Forwarded and its like,
+    /// Connection, Cache-Control.
+    static let growth = 8_192
     /// Interim (1xx) responses to one request.
     static let interimResponses = 32
 }

@@ -32,7 +32,7 @@ package enum HeadTrial {
     /// A request from 192.0.2.7.
     package static func request(
         _ input: [UInt8], cookie name: String? = nil, strips: Bool = true, forwardedFor: Bool = false,
-        closes: Bool = false
+        closes: Bool = false, traffic: ServicePlan.TrafficRules = ServicePlan.TrafficRules()
     ) -> Verdict {
         var rules = RequestRules()
         var text = OwnedText(name ?? "")
@@ -41,15 +41,19 @@ package enum HeadTrial {
             rules.cookie = PersistenceCookie(name: UnsafePointer(bytes), nameCount: text.count)
             rules.stripsCookie = strips
         }
-        rules.forwardedFor = forwardedFor
+        rules.forwarding = ForwardingRules(traffic.forwarding, forwardedFor: forwardedFor)
+        rules.edits = HeadEdits(traffic.request)
+        rules.watchedLengths = rules.forwarding.lengths | rules.edits.lengths
         rules.closes = closes
+        defer { rules.deallocate() }
         let client = ServicePlan.Endpoint("192.0.2.7:1234").map { endpoint in
             endpoint.socketName.withPointer { pointer, _ in ClientAddress(pointer) }
         }
         return withOutput(input) { bytes, output in
             var head = RequestHead()
             let verdict = head.parse(
-                bytes, input.count, rules: rules, client: client ?? ClientAddress(), into: &output)
+                bytes, input.count, rules: rules,
+                source: RequestSource(address: client ?? ClientAddress(), localPort: 80), into: &output)
             return translate(verdict) {
                 let start = head.cookie.valueStart
                 return Rewritten(
@@ -66,7 +70,7 @@ package enum HeadTrial {
     package static func response(
         _ input: [UInt8], toHead: Bool = false, toHTTP10: Bool = false, clientKeepsAlive: Bool = true,
         mayUpgrade: Bool = false, cookieLine: String? = nil, cookie name: String? = nil, forbidsCaching: Bool = false,
-        preserves: Bool = false
+        preserves: Bool = false, changes: ServicePlan.HeaderChanges = ServicePlan.HeaderChanges()
     ) -> Verdict {
         var rules = ResponseRules()
         var line = OwnedText(cookieLine ?? "")
@@ -83,6 +87,8 @@ package enum HeadTrial {
         rules.cookieLineCount = line.count
         rules.forbidsCaching = forbidsCaching
         rules.preservesOwnCookie = preserves
+        rules.edits = HeadEdits(changes)
+        defer { rules.edits.deallocate() }
         if let bytes = own.bytes {
             rules.ownCookie = PersistenceCookie(name: UnsafePointer(bytes), nameCount: own.count)
         }

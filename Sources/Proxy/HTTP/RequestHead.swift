@@ -6,7 +6,11 @@ struct RequestRules {
     var cookie: PersistenceCookie?
     /// Take its pair out of the request.
     var stripsCookie = false
-    var forwardedFor = false
+    var forwarding = ForwardingRules()
+    /// What the service's rules change in the head.
+    var edits = HeadEdits()
+    /// Lengths of field names that `forwarding` or `edits` have to look at.
+    var watchedLengths: UInt64 = 0
     /// Ask the server to close after its response.
     var closes = false
 }
@@ -49,6 +53,9 @@ struct RequestHead {
     private var authorityCount = 0
     private var upgradeStart = -1
     private var upgradeCount = 0
+    /// X-Forwarded-For, or what it is called, and Forwarded: the last line of each is held back.
+    private var clientHeader = FieldLine()
+    private var hasClientHeader = false
     private var forwarded = FieldLine()
     private var hasForwarded = false
     private var hasTransferEncoding = false
@@ -59,10 +66,9 @@ struct RequestHead {
 
     /// Reads the head at the beginning of `bytes[0..<count]` and writes it to `output` as the server shall see it.
     ///
-    /// - Parameter client: the client's address as text.
     @inline(__always)
     mutating func parse(
-        _ bytes: UnsafePointer<UInt8>, _ count: Int, rules: RequestRules, client: ClientAddress,
+        _ bytes: UnsafePointer<UInt8>, _ count: Int, rules: RequestRules, source: RequestSource,
         into output: inout HeadOutput
     ) -> HeadVerdict {
         let limit = min(count, HeadLimit.bytes)
@@ -97,7 +103,7 @@ struct RequestHead {
         }
         consumed = line.next
         flushRun(bytes, upTo: line.start, into: &output)
-        return finish(bytes, rules: rules, client: client, into: &output)
+        return finish(bytes, rules: rules, source: source, into: &output)
     }
 
     // MARK: request line (RFC 9112 section 3)
@@ -214,6 +220,11 @@ struct RequestHead {
         _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, rules: RequestRules, into output: inout HeadOutput
     ) -> HeadVerdict {
         let name = bytes + line.start
+        if rules.watchedLengths & HeadEdits.bit(line.nameCount) != 0,
+            let verdict = takeWatched(line, bytes, rules: rules, into: &output)
+        {
+            return verdict
+        }
         switch line.nameCount {
         case 2 where HeaderText.equals(name, "te"): drop(line, bytes, into: &output)
         case 4 where HeaderText.equals(name, "host"): return takeHost(line, bytes)
@@ -235,12 +246,6 @@ struct RequestHead {
             if HeaderText.equals(name, "content-length") { return takeLength(line, bytes) }
             if HeaderText.isAlias(name, "content-length") { return .rejected(400) }
             if HeaderText.equals(name, "http2-settings") { drop(line, bytes, into: &output) }
-        case 15 where rules.forwardedFor:
-            if HeaderText.equals(name, "x-forwarded-for") {
-                takeForwarded(line, bytes, into: &output)
-            } else if HeaderText.isAlias(name, "x-forwarded-for") {
-                return .rejected(400)
-            }
         case 16 where HeaderText.equals(name, "proxy-connection"): drop(line, bytes, into: &output)
         case 17:
             if HeaderText.equals(name, "transfer-encoding") { return takeTransferEncoding(line, bytes) }
@@ -284,14 +289,22 @@ struct RequestHead {
     private mutating func takeCookie(
         _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, rules: RequestRules, into output: inout HeadOutput
     ) {
-        guard let ours = rules.cookie else { return }
-        var position = line.valueStart
-        guard let found = ours.find(bytes, &position, line.valueEnd) else { return }
-        if cookie.valueStart < 0 { cookie = found } else { hasMoreCookies = true }
-        if ours.find(bytes, &position, line.valueEnd) != nil { hasMoreCookies = true }
-        guard rules.stripsCookie else { return }
+        guard noteCookie(line, bytes, rules), let ours = rules.cookie, rules.stripsCookie else { return }
         drop(line, bytes, into: &output)
         ours.putStripped(bytes, line, into: &output)
+    }
+
+    /// false: the line has no cookie of ours.
+    @inline(__always)
+    private mutating func noteCookie(
+        _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, _ rules: RequestRules
+    ) -> Bool {
+        guard let ours = rules.cookie else { return false }
+        var position = line.valueStart
+        guard let found = ours.find(bytes, &position, line.valueEnd) else { return false }
+        if cookie.valueStart < 0 { cookie = found } else { hasMoreCookies = true }
+        if ours.find(bytes, &position, line.valueEnd) != nil { hasMoreCookies = true }
+        return true
     }
 
     /// Visits every value under the cookie's name until the visitor has found the right one; the head is read again,
@@ -309,14 +322,42 @@ struct RequestHead {
         }
     }
 
-    /// The last X-Forwarded-For line is held back, to get our client's address at its end.
-    private mutating func takeForwarded(
-        _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, into output: inout HeadOutput
-    ) {
+    /// A line whose name is as long as one that the rules name. nil: it is another.
+    private mutating func takeWatched(
+        _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, rules: RequestRules, into output: inout HeadOutput
+    ) -> HeadVerdict? {
+        let name = bytes + line.start
+        if let known = rules.forwarding.known(name, line.nameCount) {
+            // A server that can't tell the two spellings apart would believe the client's.
+            for i in 0..<line.nameCount where name[i] == 0x5f { return .rejected(400) }
+            switch known {
+            case .clientHeader: takeClientHeader(line, bytes, rules.forwarding.existing, into: &output)
+            case .forwarded:
+                drop(line, bytes, into: &output)
+                if hasForwarded { output.put(bytes + forwarded.start, forwarded.next - forwarded.start) }
+                forwarded = line
+                hasForwarded = true
+            case .scheme, .port: drop(line, bytes, into: &output)
+            }
+            return .complete
+        }
+        guard rules.edits.removes(name, line.nameCount) else { return nil }
+        if HeaderText.equals(name, line.nameCount, "cookie") { _ = noteCookie(line, bytes, rules) }
         drop(line, bytes, into: &output)
-        if hasForwarded { output.put(bytes + forwarded.start, forwarded.next - forwarded.start) }
-        forwarded = line
-        hasForwarded = true
+        return .complete
+    }
+
+    /// The last line is held back, to get our client's address at its end.
+    private mutating func takeClientHeader(
+        _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, _ existing: ServicePlan.Forwarding.Existing,
+        into output: inout HeadOutput
+    ) {
+        if existing != .keep { drop(line, bytes, into: &output) }
+        if existing == .append, hasClientHeader {
+            output.put(bytes + clientHeader.start, clientHeader.next - clientHeader.start)
+        }
+        clientHeader = line
+        hasClientHeader = true
     }
 
     private mutating func noteCredentials(_ line: FieldLine, _ bytes: UnsafePointer<UInt8>) {
@@ -342,7 +383,7 @@ struct RequestHead {
 
     @inline(__always)
     private mutating func finish(
-        _ bytes: UnsafePointer<UInt8>, rules: RequestRules, client: ClientAddress, into output: inout HeadOutput
+        _ bytes: UnsafePointer<UInt8>, rules: RequestRules, source: RequestSource, into output: inout HeadOutput
     ) -> HeadVerdict {
         if hosts == 0 && !isHTTP10 { return .rejected(400) }
         if authorityStart >= 0 {
@@ -357,7 +398,8 @@ struct RequestHead {
                 namedBy: bytes, fieldsStart, consumed, from: &output, at: fieldsInOutput + 1)
             if !isFair { return .rejected(400) }
         }
-        if rules.forwardedFor { putForwarded(bytes, client, into: &output) }
+        if rules.watchedLengths != 0 { putForwarded(bytes, rules.forwarding, source, into: &output) }
+        rules.edits.put(into: &output, client: source.address, localPort: source.localPort)
         // An upgrade with a body would leave open where the tunnel begins; one to HTTP/2 would go past our parser.
         asksUpgrade = options.upgrade && upgradeStart >= 0 && !isHTTP10 && !hasBody && !upgradesToHTTP(bytes)
         if asksUpgrade {
@@ -371,14 +413,57 @@ struct RequestHead {
     }
 
     private func putForwarded(
-        _ bytes: UnsafePointer<UInt8>, _ client: ClientAddress, into output: inout HeadOutput
+        _ bytes: UnsafePointer<UInt8>, _ rules: ForwardingRules, _ source: RequestSource, into output: inout HeadOutput
     ) {
-        output.put("x-forwarded-for: ")
-        if hasForwarded && forwarded.valueEnd > forwarded.valueStart {
-            output.put(bytes + forwarded.valueStart, forwarded.valueEnd - forwarded.valueStart)
-            output.put(", ")
+        if rules.header.count > 0, !(rules.existing == .keep && hasClientHeader) {
+            rules.header.put(into: &output)
+            output.put(": ")
+            if rules.existing == .append { putHeld(hasClientHeader, clientHeader, bytes, into: &output) }
+            source.address.put(into: &output)
+            output.put("\r\n")
         }
-        client.put(into: &output)
+        if rules.forwarded {
+            output.put("forwarded: ")
+            putHeld(hasForwarded, forwarded, bytes, into: &output)
+            putForwardedElement(bytes, rules, source, into: &output)
+        }
+        if rules.setsScheme {
+            output.put("x-forwarded-proto: ")
+            rules.putScheme(into: &output)
+            output.put("\r\n")
+        }
+        if rules.port {
+            output.put("x-forwarded-port: ")
+            output.put(decimal: Int(source.localPort))
+            output.put("\r\n")
+        }
+    }
+
+    private func putHeld(
+        _ isHeld: Bool, _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, into output: inout HeadOutput
+    ) {
+        guard isHeld, line.valueEnd > line.valueStart else { return }
+        output.put(bytes + line.valueStart, line.valueEnd - line.valueStart)
+        output.put(", ")
+    }
+
+    /// RFC 7239 section 4: IPv6 addresses and hosts with a port are quoted. A host that quoting alone doesn't make safe is
+    /// left out.
+    private func putForwardedElement(
+        _ bytes: UnsafePointer<UInt8>, _ rules: ForwardingRules, _ source: RequestSource, into output: inout HeadOutput
+    ) {
+        output.put(source.address.isIPv6 ? "for=\"[" : "for=")
+        source.address.put(into: &output)
+        if source.address.isIPv6 { output.put("]\"") }
+        var isPlain = hostCount > 0 && hostCount <= 255
+        for i in hostStart..<hostStart + hostCount where bytes[i] == 0x22 || bytes[i] == 0x5c { isPlain = false }
+        if isPlain {
+            output.put(";host=\"")
+            output.put(bytes + hostStart, hostCount)
+            output.put("\"")
+        }
+        output.put(";proto=")
+        rules.putScheme(into: &output)
         output.put("\r\n")
     }
 

@@ -18,6 +18,10 @@ struct ResponseRules {
     var ownCookie: PersistenceCookie?
     /// No: it stays, and ours isn't set then.
     var preservesOwnCookie = false
+    /// What the service's rules change in the head.
+    var edits = HeadEdits()
+    /// Whom `edits` may speak of.
+    var source = RequestSource()
 }
 
 /// A response's head, checked and rewritten in one pass.
@@ -116,6 +120,11 @@ struct ResponseHead {
         _ line: FieldLine, _ bytes: UnsafePointer<UInt8>, rules: ResponseRules, into output: inout HeadOutput
     ) -> Bool {
         let name = bytes + line.start
+        if rules.edits.lengths & HeadEdits.bit(line.nameCount) != 0, rules.edits.removes(name, line.nameCount) {
+            if HeaderText.equals(name, line.nameCount, "cache-control") { noteCaching(line, bytes) }
+            drop(line, bytes, into: &output)
+            return true
+        }
         switch line.nameCount {
         case 6 where HeaderText.equals(name, "pragma"):
             if HeaderText.equals(bytes + line.valueStart, line.valueEnd &- line.valueStart, "no-cache") {
@@ -190,6 +199,7 @@ struct ResponseHead {
             output.put(line, rules.cookieLineCount)
             if rules.forbidsCaching && !isPrivate && isCacheableStatus { output.put("cache-control: private\r\n") }
         }
+        rules.edits.put(into: &output, client: rules.source.address, localPort: rules.source.localPort)
         if !clientKeepsAlive {
             output.put("connection: close\r\n\r\n")
         } else {

@@ -102,6 +102,8 @@ package struct ServicePlan: Equatable, Sendable {
         package var address: Endpoint
         /// The persistence cookie's value that stands for it.
         package var cookie: String?
+        /// Says who the client is; a connection serves one client only then.
+        package var proxyHeader = ProxyHeader.none
         /// 0 to `Limit.weight`; 0: no new clients.
         package var weight: Int
         /// Where it stands until the first `set`; `.up` for a server without a check.
@@ -142,6 +144,7 @@ package struct ServicePlan: Equatable, Sendable {
         package var pools: [Pool]
         /// nil: nothing is written.
         package var accessLog: AccessLog? = nil
+        package var rules = TrafficRules()
 
         /// - Parameter pools: nil: one over all servers, with `balance`.
         package init(

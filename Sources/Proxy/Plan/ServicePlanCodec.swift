@@ -57,6 +57,7 @@ extension ServicePlan.Server {
         writer.put(UInt16(weight))
         writer.put(health.rawValue)
         writer.put(duty.rawValue)
+        writer.put(proxyHeader.rawValue)
     }
 
     fileprivate init(from reader: inout PlanReader) throws(ServicePlanError) {
@@ -67,6 +68,7 @@ extension ServicePlan.Server {
         self.init(
             name: name, address: address, cookie: cookie.isEmpty ? nil : cookie, weight: weight,
             health: try reader.takeCase(), duty: try reader.takeCase())
+        proxyHeader = try reader.takeCase()
     }
 }
 
@@ -102,6 +104,7 @@ extension ServicePlan.Service {
         for pool in pools { pool.encode(into: &writer) }
         writer.put(accessLog != nil)
         accessLog?.encode(into: &writer)
+        rules.encode(into: &writer)
     }
 
     fileprivate init(from reader: inout PlanReader) throws(ServicePlanError) {
@@ -125,5 +128,6 @@ extension ServicePlan.Service {
             cookie: cookie, retries: retries, redispatch: redispatch, maxConnections: maxConnections,
             timeouts: timeouts, servers: servers, pools: pools)
         if try reader.takeFlag() { accessLog = try ServicePlan.AccessLog(from: &reader) }
+        rules = try ServicePlan.TrafficRules(from: &reader)
     }
 }

@@ -69,6 +69,7 @@ extension ServicePlan.Service {
         try cookie?.validate(in: name)
         try accessLog?.sink.validate()
         try validateServers()
+        try rules.validate(in: self)
         try ServicePlan.require((1...Limit.pools).contains(pools.count), "the number of pools of \(name)")
         var poolNames = Set<String>()
         for pool in pools {
