@@ -60,14 +60,30 @@ extension Configuration {
         lines += service.endpoints.map { "listen \($0)" }
         if let log = service.accessLog { lines.append(log.canonical) }
         if let cookie = service.cookie { lines += Self.lines(cookie) }
+        lines += Self.lines(service.traffic)
         for server in service.servers {
             let agent =
                 server.agent.map { " agent \($0.address) \($0.interval) \($0.timeout) \(literal($0.send))" } ?? ""
             let check = server.check.map { "\(line($0.schedule)) \(line($0.probe))" } ?? "-"
             lines.append(
                 "server \(server.name) \(server.address) \(server.cookie ?? "-") \(server.weight) drain=\(server.drain)"
-                    + " check \(check)\(agent)")
+                    + " check \(check)\(agent)\(server.sendProxy.map { " send_proxy=\($0.rawValue)" } ?? "")")
         }
+        return lines
+    }
+
+    private static func lines(_ rules: TrafficRules) -> [String] {
+        var lines: [String] = []
+        if rules.forwarding != Forwarding() { lines.append("forwarding \(rules.forwarding)") }
+        for (direction, changes) in [("request", rules.request), ("response", rules.response)] {
+            lines += changes.remove.map { "\(direction) remove \($0)" }
+            lines += changes.set.map { "\(direction) set \($0.name): \($0.value)" }
+            lines += changes.add.map { "\(direction) add \($0.name): \($0.value)" }
+        }
+        lines += rules.pools.map { "pool \($0.name) \($0.balance.rawValue) \($0.servers.joined(separator: " "))" }
+        lines += rules.routes.map { "route \($0)" }
+        lines += rules.errorPages.map { "error \($0.status) \($0.file)" }
+        lines += rules.acceptProxy.map { "accept_proxy \($0)" }
         return lines
     }
 

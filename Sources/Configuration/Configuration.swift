@@ -17,7 +17,7 @@ package struct Configuration: Equatable, Sendable {
     /// Sorted by name; 1 to `Limit.groups`.
     package let groups: [Group]
     /// Sorted by name; at most `Limit.services`.
-    package let services: [Service]
+    package var services: [Service]
     package let statistics: Statistics?
     package let metrics: Metrics?
     package let election: ElectionThread

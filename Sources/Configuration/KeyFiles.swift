@@ -11,10 +11,11 @@ extension ConfigurationFile {
     ///   - secret: throws if the file holds no cluster secret.
     ///   - publicKey: the 32 bytes of public key of the identity in a file.
     ///   - users: told who may look at the statistics, where a file says so.
+    ///   - pages: told the error pages that services name, by path.
     /// - Returns: the node whose key the identity is.
     package func checkFiles(
         secret readSecret: (_ path: String) throws -> Void, publicKey: (_ path: String) throws -> [UInt8],
-        users: (UsersFile) -> Void = { _ in }
+        users: (UsersFile) -> Void = { _ in }, pages: ([String: [UInt8]]) -> Void = { _ in }
     ) throws(ConfigurationErrors) -> Configuration.Node {
         let findings = Findings(file: path)
         let secret = KeyFile(
@@ -27,6 +28,7 @@ extension ConfigurationFile {
         let key = identity.isGuarded(findings) ? identity.use(publicKey, findings) : nil
         let node = key.flatMap { owner(of: $0, in: identity, findings) }
         checkUsersFile(findings).map(users)
+        pages(readPages(findings))
         checkPrograms(findings)
         try findings.throwIfAny(source: source)
         guard let node else { preconditionFailure("an identity of no node must have been reported") }

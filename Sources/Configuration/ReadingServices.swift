@@ -1,15 +1,18 @@
 extension Reading {
     private static let serviceKeys = [
-        "group", "listen", "mode", "balance", "connection", "forwarded_for", "cookie", "retries", "redispatch",
-        "max_connections", "timeouts", "threads", "servers", "access_log",
+        "group", "listen", "mode", "balance", "connection", "cookie", "retries", "redispatch", "max_connections",
+        "timeouts", "threads", "servers", "access_log",
     ]
 
     /// What the proxy serves.
     mutating func services(_ root: Section) -> [Configuration.Service] {
         guard let entries = root.optional("services")?.named("service", limit: Limit.services) else { return [] }
         return entries.compactMap { entry in
-            Section(entry.tree, "service \(quoted(entry.name))", keys: Self.serviceKeys, findings: findings)
-                .flatMap { service($0, name: entry.name) }
+            Section(
+                entry.tree, "service \(quoted(entry.name))", keys: Self.serviceKeys + Self.trafficKeys,
+                findings: findings
+            )
+            .flatMap { service($0, name: entry.name) }
         }
     }
 
@@ -20,21 +23,23 @@ extension Reading {
         let cookie = self.cookie(section)
         let servers = self.servers(section, hasCookie: section.place(of: "cookie") != nil, listening: endpoints)
         if mode == .tcp {
-            for key in ["connection", "forwarded_for", "cookie"] {
+            for key in ["connection", "cookie"] + Self.trafficHTTPKeys {
                 guard let place = section.place(of: key) else { continue }
                 findings.report("`\(key)` means nothing in mode tcp", "remove it, or choose `mode: http`", at: place)
             }
         }
+        let balance = section.choice("balance", default: Configuration.Service.Balance.roundrobin)
         let service = Configuration.Service(
             name: name, group: group ?? "", listen: listen, endpoints: endpoints, mode: mode,
-            balance: section.choice("balance", default: .roundrobin),
+            balance: balance,
             connection: section.choice("connection", default: .keepAlive),
-            forwardedFor: section.bool("forwarded_for", default: false), cookie: cookie,
+            forwardedFor: forwardsClient(section), cookie: cookie,
             retries: section.integer("retries", 0...10, default: 3),
             redispatch: section.bool("redispatch", default: true),
             maxConnections: section.integer("max_connections", 1...1_000_000, default: 2000),
             timeouts: timeouts(section), threads: section.optional("threads")?.integer(1...64), servers: servers,
-            accessLog: accessLog(section))
+            accessLog: accessLog(section),
+            traffic: traffic(section, mode: mode, balance: balance, servers: servers))
         return group == nil ? nil : service
     }
 
@@ -140,7 +145,7 @@ extension Reading {
         var servers: [Configuration.Server] = []
         for entry in entries {
             let title = "server \(quoted(entry.name))"
-            let keys = ["address", "cookie", "weight", "check", "drain", "agent"]
+            let keys = ["address", "cookie", "weight", "check", "drain", "agent", "send_proxy"]
             guard let server = Section(entry.tree, title, keys: keys, findings: findings) else { continue }
             let addressField = server.required("address", "add `address: \"IP:PORT\"`")
             let address = addressField?.endpoint()
@@ -157,7 +162,7 @@ extension Reading {
             servers.append(
                 Configuration.Server(
                     name: entry.name, address: address, cookie: cookie, weight: weight, check: check, drain: drain,
-                    agent: agent))
+                    agent: agent, sendProxy: server.optional("send_proxy")?.choice()))
         }
         return servers
     }

@@ -41,6 +41,7 @@ extension Configuration {
         /// Sorted by name; 1 to `Limit.servers`.
         package let servers: [Server]
         package let accessLog: AccessLog?
+        package var traffic: TrafficRules
     }
 
     /// A place to listen on.
@@ -100,6 +101,8 @@ extension Configuration {
         package let drain: Bool
         /// Who is asked how the server fares; nil: nobody.
         package let agent: Agent?
+        /// Tells it who the client is.
+        package let sendProxy: ProxyHeader?
     }
 
     /// A program beside a server that says how it fares: HAProxy's agent-check.

@@ -16,11 +16,14 @@ package struct LoadedConfiguration: Sendable {
     package static func load(_ path: String) throws(ConfigurationErrors) -> LoadedConfiguration {
         let file = try ConfigurationFile.load(path: path)
         var users: UsersFile?
+        var pages: [String: [UInt8]] = [:]
         let this = try file.checkFiles(
             secret: { path in _ = try ClusterSecret.read(path) },
-            publicKey: { path in try SigningKey.read(path).publicKey.bytes }, users: { users = $0 })
+            publicKey: { path in try SigningKey.read(path).publicKey.bytes }, users: { users = $0 },
+            pages: { pages = $0 })
         return LoadedConfiguration(
-            configuration: file.configuration, this: this, rules: Rules(file.configuration, this: this), users: users)
+            configuration: file.configuration.with(pages: pages), this: this,
+            rules: Rules(file.configuration, this: this), users: users)
     }
 
     /// Two groups whose names come to one number on the wire; as good as never, and then a rename away.

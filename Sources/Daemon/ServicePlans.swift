@@ -47,8 +47,23 @@ extension ServicePlan.Service {
                 client: .init(service.timeouts.client.milliseconds),
                 server: .init(service.timeouts.server.milliseconds),
                 request: .init(service.timeouts.request.milliseconds)),
-            servers: service.servers.compactMap(ServicePlan.Server.init))
+            servers: service.servers.compactMap(ServicePlan.Server.init),
+            pools: Self.pools(service))
+        rules = ServicePlan.TrafficRules(service.traffic)
         accessLog = service.accessLog.flatMap(ServicePlan.AccessLog.init)
+    }
+}
+
+extension ServicePlan.Service {
+    /// nil: one of all servers.
+    fileprivate static func pools(_ service: Configuration.Service) -> [ServicePlan.Pool]? {
+        if service.traffic.pools.isEmpty { return nil }
+        let places = Dictionary(service.servers.enumerated().map { ($0.element.name, $0.offset) }) { first, _ in first }
+        return service.traffic.pools.map { pool in
+            ServicePlan.Pool(
+                name: pool.name, balance: ServicePlan.Balance(pool.balance),
+                servers: pool.servers.compactMap { places[$0] })
+        }
     }
 }
 
@@ -93,5 +108,6 @@ extension ServicePlan.Server {
         self.init(
             name: server.name, address: address, cookie: server.cookie, weight: server.weight,
             health: server.check == nil ? .up : .unverified, duty: server.drain ? .drain : .ready)
+        proxyHeader = server.sendProxy.map { $0 == .v2 ? .v2 : .v1 } ?? .none
     }
 }

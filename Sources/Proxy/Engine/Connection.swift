@@ -16,6 +16,10 @@ package struct Connection {
         case body
         /// Client: its request is complete, the response isn't. Tries are going on as long as there is no answer.
         case response
+        /// Client: a PROXY header has to come first.
+        case greeting
+        /// Client: a ClientHello tells which pool takes the connection.
+        case hello
         /// Bytes go both ways unread: TCP mode, or after 101.
         case tunnel
         /// Client: what is queued is sent, then the connection ends.
@@ -88,8 +92,8 @@ package struct Connection {
     var address = ClientAddress()
     /// Client: what is remembered of its exchange.
     var exchange = ExchangeRecord()
-    /// Client and listener: the port that is connected to.
-    var localPort: UInt16 = 0
+    /// Client and listener: what is connected to; the address only where a PROXY header told it.
+    var local = ClientAddress()
 
     static let noServer = UInt16.max
     static let noPool = UInt16.max
@@ -145,7 +149,12 @@ struct ConnectionFlags: OptionSet {
     /// By its method the response may be cached.
     @inline(__always) static var cacheable: ConnectionFlags { bit(26) }
 
+    /// A PROXY header has said who it is.
+    @inline(__always) static var isIntroduced: ConnectionFlags { bit(27) }
+
     // Server.
+    /// It has to be told first who the client is.
+    @inline(__always) static var owesIntroduction: ConnectionFlags { bit(28) }
     /// The queue holds every byte that this server was or will be sent.
     @inline(__always) static var rewindable: ConnectionFlags { bit(21) }
     /// Bytes of this request have left for the server.

@@ -134,6 +134,7 @@ extension ProxyWorker {
         entry.pointee.service = UInt16(serviceIndex)
         entry.pointee.name = server.address.socketName
         entry.pointee.weight = Int32(server.weight)
+        entry.pointee.proxyHeader = server.proxyHeader
     }
 
     private func configureCookie(
@@ -158,9 +159,17 @@ extension ProxyWorker {
         for fd in fds {
             let slot = open(fd, as: .listener, watching: POLLING_READABLE)
             slot.pointee.service = UInt16(index)
+            slot.pointee.local = ClientAddress(port: Self.port(of: fd))
             list[entry.pointee.listenerCount] = fd
             entry.pointee.listenerCount += 1
         }
+    }
+
+    private static func port(of fd: Int32) -> UInt16 {
+        var name = sockaddr_in6()
+        var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+        guard socket_local_name(fd, &name, &length) == 0 else { return 0 }
+        return withUnsafePointer(to: &name) { ClientAddress(UnsafeRawPointer($0)).port }
     }
 
     private mutating func closeListeners(_ entry: UnsafeMutablePointer<ServiceEntry>) {

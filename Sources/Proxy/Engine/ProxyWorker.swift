@@ -266,6 +266,8 @@ package struct ProxyWorker: ~Copyable {
         switch slot.pointee.phase {
         case .head: readRequest(fd)
         case .body: relayRequestBody(fd)
+        case .greeting: readGreeting(fd)
+        case .hello: readHello(fd)
         case .response: if slot.pointee.flags.contains(.hungUp) { clientGone(fd) }
         case .tunnel: relayTunnel(fd)
         case .lingering: discard(fd)
@@ -282,7 +284,7 @@ package struct ProxyWorker: ~Copyable {
         case .body: relayResponse(fd)
         case .tunnel: relayTunnel(fd)
         case .idle, .bound: closeServer(fd)  // it closed, or it talks although nobody asked
-        case .connecting, .parked, .response, .closing, .lingering: break
+        case .connecting, .parked, .response, .closing, .lingering, .greeting, .hello: break
         }
     }
 

@@ -12,6 +12,7 @@ struct ServerEntry {
     var health = ServicePlan.Health.unverified
     var duty = ServicePlan.Duty.ready
     var weight: Int32 = 1
+    var proxyHeader = ServicePlan.ProxyHeader.none
 
     /// Exchanges going on.
     var exchanges: Int32 = 0

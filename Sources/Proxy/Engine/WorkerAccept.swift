@@ -32,6 +32,7 @@ extension ProxyWorker {
             let client = open(fd, as: .client, watching: POLLING_READABLE | POLLING_PEER_CLOSED | POLLING_EDGE)
             client.pointee.service = UInt16(index)
             client.pointee.address = withUnsafePointer(to: &name) { ClientAddress(UnsafeRawPointer($0)) }
+            client.pointee.local = slot.pointee.local
             client.pointee.flags.insert(.counted)
             service.pointee.clients &+= 1
             service.pointee.counters.began()
@@ -39,20 +40,6 @@ extension ProxyWorker {
             begin(fd, client, service)
         }
         if acceptBurst < Self.burstLimit { acceptBurst &*= 2 }
-    }
-
-    @inline(__always)
-    private mutating func begin(_ fd: Int32, _ client: ConnectionSlot, _ service: UnsafeMutablePointer<ServiceEntry>) {
-        if service.pointee.mode == .http {
-            client.pointee.phase = .head
-            client.pointee.flags.insert(.headStarted)
-            wheel.arm(slab, fd, client, at: now &+ service.pointee.requestTicks)
-            return
-        }
-        client.pointee.phase = .tunnel
-        client.pointee.body = .untilClose
-        client.pointee.exchange.begun = microseconds
-        dispatch(fd, .none)
     }
 
     private mutating func acceptFailed(_ code: Int32, _ service: UnsafeMutablePointer<ServiceEntry>) {

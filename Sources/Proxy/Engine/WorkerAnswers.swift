@@ -20,7 +20,9 @@ struct ErrorAnswer {
         case 503: (reason, text) = ("Service Unavailable", "No server is available to handle this request.")
         case 504: (reason, text) = ("Gateway Time-out", "The server didn't respond in time.")
         case 505: (reason, text) = ("HTTP Version Not Supported", "The server speaks HTTP/1.0 and HTTP/1.1.")
-        default: (reason, text) = ("Internal Server Error", "An internal server error occurred.")
+        case 403: (reason, text) = ("Forbidden", "Request forbidden by administrative rules.")
+        case 500: (reason, text) = ("Internal Server Error", "An internal server error occurred.")
+        default: (reason, text) = (Reason.words(status), "The request was refused.")
         }
     }
 

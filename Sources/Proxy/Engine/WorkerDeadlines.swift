@@ -48,6 +48,7 @@ extension ProxyWorker {
                 blame(slot, .clientTimeout)
                 closePair(fd)
             }
+        case .greeting, .hello: openingLate(fd, slot)
         case .closing, .lingering:
             if slot.pointee.hasUnsent { blame(slot, .clientTimeout) }
             closeClient(fd)
@@ -89,7 +90,7 @@ extension ProxyWorker {
         case .tunnel:
             blame(slab.slot(slot.pointee.peer), .serverTimeout)
             closePair(fd)
-        case .response, .closing, .lingering: break
+        case .response, .closing, .lingering, .greeting, .hello: break
         }
     }
 }

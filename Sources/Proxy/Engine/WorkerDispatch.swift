@@ -223,7 +223,7 @@ extension ProxyWorker {
             if server >= 0 { close(server) }
             return .outOfDescriptors
         }
-        if needsNoDelay(client) { _ = socket_set_no_delay(server) }
+        if needsNoDelay(client, index) { _ = socket_set_no_delay(server) }
         tables.servers[index].counters.connect &+= 1
         let isConnected = name.withPointer { socket_connect(server, $0, $1) } == 0
         if !isConnected && errno != EINPROGRESS {
@@ -232,15 +232,26 @@ extension ProxyWorker {
         }
         // A server on this machine has answered by now, although connect says that it's in progress: trying to send
         // saves a turn of the loop, and costs little where the server is further away.
+        var introduction = Introduction.done
+        if tables.servers[index].proxyHeader != .none {
+            introduction = introduce(fd, to: server, index)
+            if introduction == .failed {
+                close(server)
+                return .failed
+            }
+        }
         var sent = 0
-        if let bytes = request.bytes {
+        if let bytes = request.bytes, introduction == .done {
             sent = socket_send(server, bytes, request.count)
             if sent < 0 && !isTransient(errno) {
                 close(server)
                 return .failed
             }
         }
-        return begin(server, isConnected: isConnected || sent > 0, sent: max(0, sent), fd, client, index, request)
+        let attempt = begin(
+            server, isConnected: isConnected || sent > 0, sent: max(0, sent), fd, client, index, request)
+        if introduction == .later { slab.slot(server).pointee.flags.insert(.owesIntroduction) }
+        return attempt
     }
 
     @inline(__always)
@@ -258,6 +269,7 @@ extension ProxyWorker {
         } else if client.pointee.phase == .tunnel {
             client.pointee.exchange.connected = client.pointee.exchange.offset(microseconds)
             slot.pointee.phase = .tunnel
+            keepOpening(request, server, slot, sent: sent)
             beginTunnel(server, slot, fd, client)
         } else {
             client.pointee.exchange.connected = client.pointee.exchange.offset(microseconds)
@@ -269,8 +281,9 @@ extension ProxyWorker {
 
     /// A single short message goes out at once anyway (RFC 896): the option matters where more follows.
     @inline(__always)
-    private func needsNoDelay(_ client: ConnectionSlot) -> Bool {
-        client.pointee.phase != .response || client.pointee.flags.contains(.asksUpgrade)
+    private func needsNoDelay(_ client: ConnectionSlot, _ index: Int) -> Bool {
+        client.pointee.phase != .response || tables.servers[index].proxyHeader != .none
+            || client.pointee.flags.contains(.asksUpgrade)
             || !tables.services[Int(client.pointee.service)].closes
     }
 
@@ -373,12 +386,13 @@ extension ProxyWorker {
         let slot = slab.slot(fd)
         let client = slab.slot(slot.pointee.peer)
         client.pointee.exchange.connected = client.pointee.exchange.offset(microseconds)
-        if client.pointee.phase == .tunnel {
-            slot.pointee.phase = .tunnel
-            beginTunnel(fd, slot, slot.pointee.peer, client)
-            return
+        if slot.pointee.flags.contains(.owesIntroduction) {
+            slot.pointee.flags.remove(.owesIntroduction)
+            guard introduce(slot.pointee.peer, to: fd, Int(slot.pointee.server)) == .done else {
+                serverBroke(fd, .connect)
+                return
+            }
         }
-        slot.pointee.phase = .head
         if let queue = slot.pointee.queue {
             let sent = socket_send(fd, queue, Int(slot.pointee.queueCount))
             if sent < 0 && !isTransient(errno) {
@@ -388,6 +402,14 @@ extension ProxyWorker {
             slot.pointee.queueSent = Int32(max(0, sent))
             if sent > 0 { slot.pointee.flags.insert(.sent) }
         }
+        if client.pointee.phase == .tunnel {
+            slot.pointee.phase = .tunnel
+            slot.pointee.flags.remove(.rewindable)
+            if slot.pointee.queueSent == slot.pointee.queueCount { dropQueue(slot) }
+            beginTunnel(fd, slot, slot.pointee.peer, client)
+            return
+        }
+        slot.pointee.phase = .head
         touch(fd, slot)
         if slot.pointee.hasUnsent { return }
         if !client.pointee.flags.contains(.replayable) { dropQueue(slot) }
@@ -395,8 +417,18 @@ extension ProxyWorker {
         if slot.pointee.flags.contains(.readable) { serverReady(fd) }
     }
 
+    /// What a tunnel begins with and the server hasn't taken yet.
+    private mutating func keepOpening(_ request: RequestBytes, _ server: Int32, _ slot: ConnectionSlot, sent: Int) {
+        guard sent < request.count else {
+            give(request)
+            return
+        }
+        store(request, in: slot, sent: sent)
+        slot.pointee.flags.remove(.rewindable)
+        awaitRoom(server, slot)
+    }
+
     private mutating func beginTunnel(_ fd: Int32, _ slot: ConnectionSlot, _ peer: Int32, _ client: ConnectionSlot) {
-        dropQueue(slot)
         forgive(client)
         slot.pointee.body = .untilClose
         touch(fd, slot)

@@ -20,7 +20,12 @@ extension ProxyWorker {
     /// Keeps a connection for whoever comes, or for its client alone when what the server knows of that client hangs on
     /// the connection.
     mutating func keep(_ fd: Int32, _ slot: ConnectionSlot, for client: ConnectionSlot) {
-        if client.pointee.flags.contains(.bindsConnection) { keepBound(fd, slot, client) } else { keepIdle(fd, slot) }
+        let isIntroduced = tables.servers[Int(slot.pointee.server)].proxyHeader != .none
+        if isIntroduced || client.pointee.flags.contains(.bindsConnection) {
+            keepBound(fd, slot, client)
+        } else {
+            keepIdle(fd, slot)
+        }
     }
 
     private mutating func keepBound(_ fd: Int32, _ slot: ConnectionSlot, _ client: ConnectionSlot) {

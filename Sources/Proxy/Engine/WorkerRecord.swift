@@ -80,7 +80,7 @@ extension ProxyWorker {
         case .connecting: return .connect
         case .parked: return client.pointee.attempts == 0 ? .queue : .connect
         case .head: return .headers
-        case .body, .tunnel, .response, .closing, .lingering, .idle, .bound: return .data
+        case .body, .tunnel, .response, .closing, .lingering, .idle, .bound, .greeting, .hello: return .data
         }
     }
 

@@ -78,7 +78,7 @@ extension ProxyWorker {
         if !slot.pointee.exchange.isOpen { slot.pointee.exchange.begun = microseconds }
         var output = HeadOutput(outputBuffer, capacity: Size.output)
         var head = RequestHead()
-        let source = RequestSource(address: slot.pointee.address, localPort: slot.pointee.localPort)
+        let source = RequestSource(address: slot.pointee.address, localPort: slot.pointee.local.port)
         let isTrusted = service.pointee.traffic.trusted.contains(slot.pointee.address)
         let verdict = head.parse(
             bytes, count, rules: isTrusted ? service.pointee.rules.withoutForwarding : service.pointee.rules,
@@ -115,7 +115,9 @@ extension ProxyWorker {
         }
         if slot.pointee.phase == .body { touch(fd, slot) }
         slot.pointee.pool = 0
-        if service.pointee.traffic.routes.count > 0 && !route(fd, slot, service, bytes, head, rest, left) { return false }
+        if service.pointee.traffic.routes.count > 0 && !route(fd, slot, service, bytes, head, rest, left) {
+            return false
+        }
         slot.pointee.server = boundServer(service, bytes, head)
         recordCookie(slot, head, service)
         hold(slot, rest, left, partial: false)

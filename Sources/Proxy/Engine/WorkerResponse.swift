@@ -80,7 +80,7 @@ extension ProxyWorker {
         rules.clientKeepsAlive = flags.contains(.keepsAlive) && client.pointee.phase == .response
         rules.mayUpgrade = flags.contains(.asksUpgrade)
         rules.edits = service.pointee.traffic.responseEdits
-        rules.source = RequestSource(address: client.pointee.address, localPort: client.pointee.localPort)
+        rules.source = RequestSource(address: client.pointee.address, localPort: client.pointee.local.port)
         if service.pointee.insertsCookie {
             rules.ownCookie = service.pointee.rules.cookie
             rules.preservesOwnCookie = service.pointee.preservesCookie

@@ -10,6 +10,9 @@ struct ClientAddress {
 
     init() {}
 
+    /// Only the port is known.
+    init(port: UInt16) { self.port = port }
+
     /// - Parameter name: `sockaddr_in` or `sockaddr_in6`, of at least 28 readable bytes.
     init(_ name: UnsafeRawPointer) {
         let family = name.loadUnaligned(as: sa_family_t.self)
@@ -25,9 +28,10 @@ struct ClientAddress {
     }
 
     /// - Parameter bytes: 4 or 16 in network order.
-    init(bytes: UnsafePointer<UInt8>, isIPv6: Bool) {
+    init(bytes: UnsafePointer<UInt8>, isIPv6: Bool, port: UInt16 = 0) {
         let raw = UnsafeRawPointer(bytes)
         self.isIPv6 = isIPv6
+        self.port = port
         if isIPv6 {
             high = raw.loadUnaligned(as: UInt64.self)
             low = raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
@@ -40,6 +44,12 @@ struct ClientAddress {
     @inline(__always)
     func isIn(_ network: ClientAddress, _ mask: ClientAddress) -> Bool {
         isIPv6 == network.isIPv6 && high & mask.high == network.high && low & mask.low == network.low
+    }
+
+    func with(port: UInt16) -> ClientAddress {
+        var address = self
+        address.port = port
+        return address
     }
 
     /// Writes the address's 4 or 16 bytes in network order.

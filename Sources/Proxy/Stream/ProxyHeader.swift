@@ -18,9 +18,7 @@ enum ProxyHeader {
         /// Whom it names; otherwise (LOCAL, UNKNOWN, a family that isn't IP) the connection's own addresses hold.
         var hasAddresses = false
         var source = ClientAddress()
-        var sourcePort: UInt16 = 0
         var target = ClientAddress()
-        var targetPort: UInt16 = 0
     }
 
     static func parse(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Verdict {
@@ -55,8 +53,8 @@ enum ProxyHeader {
         else { return .malformed }
         return .complete(
             Parsed(
-                consumed: end + 2, hasAddresses: true, source: source, sourcePort: sourcePort, target: target,
-                targetPort: targetPort))
+                consumed: end + 2, hasAddresses: true, source: source.with(port: sourcePort),
+                target: target.with(port: targetPort)))
     }
 
     /// Words with one space between them.
@@ -94,7 +92,9 @@ enum ProxyHeader {
         }
 
         mutating func port() -> UInt16? {
-            guard let word = next(), word.count <= 5, word.count == 1 || bytes[word.lowerBound] != 0x30 else { return nil }
+            guard let word = next(), word.count <= 5, word.count == 1 || bytes[word.lowerBound] != 0x30 else {
+                return nil
+            }
             var value = 0
             for i in word {
                 let digit = bytes[i] &- 48
@@ -137,10 +137,8 @@ enum ProxyHeader {
             let isIPv6 = bytes[13] == 0x21
             let size = isIPv6 ? 16 : 4
             parsed.hasAddresses = true
-            parsed.source = ClientAddress(bytes: body, isIPv6: isIPv6)
-            parsed.target = ClientAddress(bytes: body + size, isIPv6: isIPv6)
-            parsed.sourcePort = word(body + 2 * size)
-            parsed.targetPort = word(body + 2 * size + 2)
+            parsed.source = ClientAddress(bytes: body, isIPv6: isIPv6, port: word(body + 2 * size))
+            parsed.target = ClientAddress(bytes: body + size, isIPv6: isIPv6, port: word(body + 2 * size + 2))
         }
         guard areWhole(bytes, from: 16 + addresses, to: 16 + length) else { return .malformed }
         return .complete(parsed)
@@ -173,41 +171,37 @@ enum ProxyHeader {
 
     // MARK: writing
 
-    /// Where a connection comes from and where it went, both of one family.
-    struct Addresses {
-        var source: ClientAddress
-        var sourcePort: UInt16
-        var target: ClientAddress
-        var targetPort: UInt16
+    /// Both addresses are of one family.
+    static func put(
+        _ source: ClientAddress, _ target: ClientAddress, version: ServicePlan.ProxyHeader,
+        into output: inout HeadOutput
+    ) {
+        if version == .v1 { putV1(source, target, into: &output) } else { putV2(source, target, into: &output) }
     }
 
-    static func put(_ addresses: Addresses, version: ServicePlan.ProxyHeader, into output: inout HeadOutput) {
-        if version == .v1 { putV1(addresses, into: &output) } else { putV2(addresses, into: &output) }
-    }
-
-    private static func putV1(_ addresses: Addresses, into output: inout HeadOutput) {
-        output.put(addresses.source.isIPv6 ? "PROXY TCP6 " : "PROXY TCP4 ")
-        addresses.source.put(into: &output)
+    private static func putV1(_ source: ClientAddress, _ target: ClientAddress, into output: inout HeadOutput) {
+        output.put(source.isIPv6 ? "PROXY TCP6 " : "PROXY TCP4 ")
+        source.put(into: &output)
         output.put(byte: CharacterClass.space)
-        addresses.target.put(into: &output)
+        target.put(into: &output)
         output.put(byte: CharacterClass.space)
-        output.put(decimal: Int(addresses.sourcePort))
+        output.put(decimal: Int(source.port))
         output.put(byte: CharacterClass.space)
-        output.put(decimal: Int(addresses.targetPort))
+        output.put(decimal: Int(target.port))
         output.put("\r\n")
     }
 
-    private static func putV2(_ addresses: Addresses, into output: inout HeadOutput) {
-        let isIPv6 = addresses.source.isIPv6
+    private static func putV2(_ source: ClientAddress, _ target: ClientAddress, into output: inout HeadOutput) {
+        let isIPv6 = source.isIPv6
         putSignature(into: &output)
         output.put(byte: 0x21)
         output.put(byte: isIPv6 ? 0x21 : 0x11)
         output.put(byte: 0)
         output.put(byte: isIPv6 ? 36 : 12)
-        addresses.source.putRaw(into: &output)
-        addresses.target.putRaw(into: &output)
-        put(addresses.sourcePort, into: &output)
-        put(addresses.targetPort, into: &output)
+        source.putRaw(into: &output)
+        target.putRaw(into: &output)
+        put(source.port, into: &output)
+        put(target.port, into: &output)
     }
 
     private static func put(_ port: UInt16, into output: inout HeadOutput) {

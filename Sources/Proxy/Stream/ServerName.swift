@@ -29,7 +29,7 @@ enum ServerName {
             let suites = reader.number(2), suites >= 2, suites % 2 == 0, reader.skip(suites),
             let methods = reader.number(1), methods >= 1, reader.skip(methods)
         else { return nil }
-        var left = length - 38 - session - suites - methods - 1
+        var left = length - 38 - session - suites - methods
         if left == 0 { return Verdict.none }
         guard left >= 2, let extensions = reader.number(2), extensions == left - 2 else { return nil }
         left = extensions

@@ -18,11 +18,11 @@ package enum StreamTrial {
                 let text = written { output in
                     parsed.source.put(into: &output)
                     output.put(" ")
-                    output.put(decimal: Int(parsed.sourcePort))
+                    output.put(decimal: Int(parsed.source.port))
                     output.put(" ")
                     parsed.target.put(into: &output)
                     output.put(" ")
-                    output.put(decimal: Int(parsed.targetPort))
+                    output.put(decimal: Int(parsed.target.port))
                 }
                 return .complete(consumed: parsed.consumed, addresses: String(decoding: text, as: UTF8.self))
             }
@@ -33,10 +33,11 @@ package enum StreamTrial {
     package static func proxyHeader(
         from source: ServicePlan.Endpoint, to target: ServicePlan.Endpoint, version: ServicePlan.ProxyHeader
     ) -> [UInt8] {
-        let addresses = ProxyHeader.Addresses(
-            source: source.socketName.withPointer { name, _ in ClientAddress(name) }, sourcePort: source.port,
-            target: target.socketName.withPointer { name, _ in ClientAddress(name) }, targetPort: target.port)
-        return written { ProxyHeader.put(addresses, version: version, into: &$0) }
+        let (source, target) = (
+            source.socketName.withPointer { name, _ in ClientAddress(name) },
+            target.socketName.withPointer { name, _ in ClientAddress(name) }
+        )
+        return written { ProxyHeader.put(source, target, version: version, into: &$0) }
     }
 
     package enum NameVerdict: Equatable, Sendable {
