@@ -51,6 +51,11 @@ struct PoolEntry {
         }
     }
 
+    func has(_ server: Int) -> Bool {
+        for place in 0..<count where Int(members?[place].server ?? Connection.noServer) == server { return true }
+        return false
+    }
+
     /// Someone takes new clients.
     var hasCandidate: Bool {
         for place in 0..<count where (members?[place].weight ?? 0) > 0 { return true }

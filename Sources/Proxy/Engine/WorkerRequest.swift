@@ -118,7 +118,7 @@ extension ProxyWorker {
         if service.pointee.traffic.routes.count > 0 && !route(fd, slot, service, bytes, head, rest, left) {
             return false
         }
-        slot.pointee.server = boundServer(service, bytes, head)
+        slot.pointee.server = boundServer(service, slot.pointee.pool, bytes, head)
         recordCookie(slot, head, service)
         hold(slot, rest, left, partial: false)
         dispatch(fd, RequestBytes(bytes: output.base, count: output.count))
@@ -158,17 +158,19 @@ extension ProxyWorker {
     /// The server that the request's cookie names, whatever its state.
     @inline(__always)
     private func boundServer(
-        _ service: UnsafeMutablePointer<ServiceEntry>, _ bytes: Bytes, _ head: RequestHead
+        _ service: UnsafeMutablePointer<ServiceEntry>, _ place: UInt16, _ bytes: Bytes, _ head: RequestHead
     ) -> UInt16 {
         if head.cookie.valueStart < 0 { return Connection.noServer }
-        let first = server(of: service, named: bytes, head.cookie)
+        // A cookie binds within the pool that a route chose; with one pool there is nothing to compare.
+        let pool = service.pointee.poolCount > 1 ? service.pointee.pool(place) : nil
+        let first = server(of: service, named: bytes, head.cookie, in: pool)
         guard first == Connection.noServer, head.hasMoreCookies, let rule = service.pointee.rules.cookie else {
             return first
         }
         // Like HAProxy: of several values the first that names a server counts.
         var chosen = Connection.noServer
         head.forEachCookie(bytes, of: rule) { found in
-            chosen = server(of: service, named: bytes, found)
+            chosen = server(of: service, named: bytes, found, in: pool)
             return chosen != Connection.noServer
         }
         return chosen
@@ -176,12 +178,15 @@ extension ProxyWorker {
 
     @inline(__always)
     private func server(
-        of service: UnsafeMutablePointer<ServiceEntry>, named bytes: Bytes, _ value: PersistenceCookie.Found
+        of service: UnsafeMutablePointer<ServiceEntry>, named bytes: Bytes, _ value: PersistenceCookie.Found,
+        in pool: UnsafeMutablePointer<PoolEntry>?
     ) -> UInt16 {
         var place = 0
         while place < service.pointee.serverCount {
             let index = service.pointee.serverIndex(place)
-            if tables.servers[index].cookie.equals(bytes + value.valueStart, value.valueCount) { return UInt16(index) }
+            if tables.servers[index].cookie.equals(bytes + value.valueStart, value.valueCount) {
+                return pool?.pointee.has(index) == false ? Connection.noServer : UInt16(index)
+            }
             place &+= 1
         }
         return Connection.noServer
