@@ -69,6 +69,7 @@ package enum ProxyProcess {
                 number: 0, slab: shared.descriptors, inbox: inboxes[0], gauges: shared.gauges, channel: channel,
                 control: control, log: log)
             worker.linger = linger
+            Residence.trim()
             worker.run()
         } catch {
             say("\(error)")

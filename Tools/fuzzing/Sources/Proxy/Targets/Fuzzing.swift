@@ -9,6 +9,8 @@ package enum ProxyTargets {
         ("request-head", RequestHeadTarget.run), ("response-head", ResponseHeadTarget.run), ("body", BodyTarget.run),
         ("cookie", CookieTarget.run), ("plan", PlanTarget.run), ("channel", ChannelTarget.run),
         ("log-text", LogTextTarget.run),
+        ("proxy-header", ProxyHeaderTarget.run), ("server-name", ServerNameTarget.run),
+        ("target-path", TargetPathTarget.run),
     ]
 }
 

@@ -7,6 +7,19 @@ import Glibc
 enum RequestHeadTarget {
     private static let cookieName = StaticString("SERVERNAME")
 
+    nonisolated(unsafe) private static let forwarding: ForwardingRules = {
+        var rules = ServicePlan.TrafficRules().forwarding
+        rules.forwarded = true
+        rules.scheme = .https
+        rules.port = true
+        return ForwardingRules(rules, forwardedFor: true)
+    }()
+    nonisolated(unsafe) private static let edits: HeadEdits = {
+        var changes = ServicePlan.HeaderChanges()
+        changes.remove = ["X-A", "Cookie", "Accept"]
+        return HeadEdits(changes)
+    }()
+
     struct Trial {
         var verdict: HeadVerdict
         var head: RequestHead
@@ -37,7 +50,9 @@ enum RequestHeadTarget {
                 name: cookieName.utf8Start, nameCount: cookieName.utf8CodeUnitCount)
             rules.stripsCookie = options & 2 != 0
         }
-        rules.forwardedFor = options & 4 != 0
+        if options & 4 != 0 { rules.forwarding = Self.forwarding }
+        if options & 16 != 0 { rules.edits = Self.edits }
+        rules.watchedLengths = rules.forwarding.lengths | rules.edits.lengths
         rules.closes = options & 8 != 0
         return rules
     }
@@ -46,7 +61,7 @@ enum RequestHeadTarget {
         input.withPrefix(count) { bytes, count in
             var head = RequestHead()
             var output = HeadOutput(OutputRoom.buffer, capacity: OutputRoom.capacity)
-            let verdict = head.parse(bytes, count, rules: rules, client: ClientAddress(), into: &output)
+            let verdict = head.parse(bytes, count, rules: rules, source: RequestSource(), into: &output)
             let isComplete = verdict == .complete
             return Trial(
                 verdict: verdict, head: head,
