@@ -107,6 +107,7 @@ extension ProxyWorker {
         if slot.pointee.hasUnsent { blame(slot, .client) }
         endExchange(slot)
         if slot.pointee.bound >= 0 { closeServer(slot.pointee.bound) }
+        leaveQueue(slot)
         leaveService(slot)
         closeSocket(fd, slot)
     }

@@ -56,6 +56,7 @@ extension ProxyWorker {
         let slot = slab.slot(fd)
         blame(slot, forStatus: status)
         if slot.pointee.peer >= 0 { closeServer(slot.pointee.peer) }
+        leaveQueue(slot)
         let service = tables.services + Int(slot.pointee.service)
         if slot.pointee.phase == .tunnel || slot.pointee.flags.contains(.answered) {
             closeClient(fd)

@@ -12,6 +12,8 @@ extension ProxyWorker {
     mutating func beat() {
         lastPulse = now
         resumeAllListeners()
+        markAllFreed()
+        reviewServers()
         pulses &+= 1
         if pulses % 128 == 0 { buffers.trim() }
         if channel < 0 { return }

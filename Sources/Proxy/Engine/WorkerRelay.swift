@@ -126,6 +126,7 @@ extension ProxyWorker {
         let to = source.pointee.peer
         guard to >= 0, !source.pointee.flags.contains(.ended) else {
             if to >= 0 && source.pointee.flags.contains(.hungUp) { closeTunnel(from) }
+            if to < 0 && source.pointee.role == .client && source.pointee.flags.contains(.hungUp) { clientGone(from) }
             return
         }
         let sink = slab.slot(to)

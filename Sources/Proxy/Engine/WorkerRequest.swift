@@ -118,6 +118,7 @@ extension ProxyWorker {
         if service.pointee.traffic.routes.count > 0 && !route(fd, slot, service, bytes, head, rest, left) {
             return false
         }
+        slot.pointee.hash = requestHash(service, slot, bytes, head.consumed)
         slot.pointee.server = boundServer(service, slot.pointee.pool, bytes, head)
         recordCookie(slot, head, service)
         hold(slot, rest, left, partial: false)
@@ -132,7 +133,7 @@ extension ProxyWorker {
         service.pointee.isDirty = true
         var flags = slot.pointee.flags
         flags.remove([
-            .keepsAlive, .asksHead, .replayable, .isHTTP10, .asksUpgrade, .answered, .avoidsPool, .cacheable,
+            .keepsAlive, .asksHead, .replayable, .isHTTP10, .asksUpgrade, .answered, .avoidsPool, .cacheable, .isNext,
         ])
         if head.keepsAlive && !service.pointee.closes { flags.insert(.keepsAlive) }
         if head.isHead { flags.insert(.asksHead) }
@@ -145,6 +146,7 @@ extension ProxyWorker {
         slot.pointee.flags = flags
         slot.pointee.tried = 0
         slot.pointee.attempts = 0
+        slot.pointee.queueUntil = 0
         slot.pointee.lastServer = Connection.noServer
         slot.pointee.deadline = 0
         if head.isChunked {
@@ -199,7 +201,7 @@ extension ProxyWorker {
         guard peer >= 0 else { return }
         let server = slab.slot(peer)
         switch server.pointee.phase {
-        case .connecting, .parked: return
+        case .connecting: return
         default: if server.pointee.flags.contains(.sendBroken) { return }
         }
         switch relay(fd, slot, peer, server) {
