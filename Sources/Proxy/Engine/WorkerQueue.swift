@@ -16,6 +16,7 @@ extension ProxyWorker {
         let isLate = Int32(bitPattern: now &- client.pointee.queueUntil) > 0
         guard service.pointee.waiting < service.pointee.maxQueue, !isLate else {
             give(request)
+            blame(client, isLate ? .serverTimeout : .proxy, at: .queue)
             answer(fd, 503)
             return
         }
@@ -121,6 +122,7 @@ extension ProxyWorker {
             dispatch(fd, request)
         } else {
             give(request)
+            blame(client, .serverTimeout, at: .queue)
             answer(fd, 503)
         }
     }
