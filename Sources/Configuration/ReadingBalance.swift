@@ -8,7 +8,7 @@ extension Reading {
         _ section: Section, default absent: Configuration.Balance, mode: Configuration.Service.Mode
     ) -> Configuration.Balance {
         guard let field = section.optional("balance") else { return absent }
-        let balance = balance(field)
+        let balance = self.balance(field)
         switch balance {
         case .consistent(.uri) where mode == .tcp, .consistent(.header) where mode == .tcp:
             field.refuse(

@@ -56,7 +56,9 @@ struct BalancingTests {
 
     @Test("a URI keeps its server, and only a lost server's URIs move")
     func ring() throws {
-        try Self.run(4) { $0.pools[0].balance = .consistent(.path) } _: { proxy, _ in
+        try Self.run(4) {
+            $0.pools[0].balance = .consistent(.path)
+        } _: { proxy, _ in
             func owners() throws -> [String] {
                 let client = try proxy.client()
                 return try (0..<200).map { i in
@@ -76,7 +78,9 @@ struct BalancingTests {
 
     @Test("by a header; without it in turns")
     func header() throws {
-        try Self.run(3) { $0.pools[0].balance = .consistent(.header("X-Tenant")) } _: { proxy, _ in
+        try Self.run(3) {
+            $0.pools[0].balance = .consistent(.header("X-Tenant"))
+        } _: { proxy, _ in
             let client = try proxy.client()
             for tenant in ["a", "b", "c", "d"] {
                 let owners = Set((0..<6).compactMap { _ in client.get("/", "x-tenant: \(tenant)\r\n")?.text })

@@ -94,6 +94,12 @@ package struct Connection {
     var ticket: UInt32 = 0
     var waitsFor: UInt16 = Connection.noServer
 
+    /// Client: the source that counts its connection; 0: none does.
+    var source: UInt64 = 0
+    /// Client: until when it has to have moved enough bytes (0: it needn't), and the kernel's count when that began.
+    var rateDue: UInt32 = 0
+    var rateMark: UInt32 = 0
+
     /// Client: servers tried for this request, by their place in the service.
     var tried: UInt64 = 0
     var address = ClientAddress()
@@ -161,6 +167,8 @@ struct ConnectionFlags: OptionSet {
     @inline(__always) static var pauses: ConnectionFlags { bit(33) }
     /// Counted among the exchanges of a server that has a limit.
     @inline(__always) static var holdsPlace: ConnectionFlags { bit(34) }
+    /// Waits for buffers.
+    @inline(__always) static var starved: ConnectionFlags { bit(37) }
     /// It is its turn: it needn't stand behind those who wait.
     @inline(__always) static var isNext: ConnectionFlags { bit(35) }
 

@@ -41,6 +41,7 @@ package final class ConnectionGauges: Sendable {
         var gauges: [String: ConnectionGauge] = [:]
         var boards: [String: [String: ServerBoard]] = [:]
         var bells: [UInt8: Int32] = [:]
+        var sources: [String: SourceTable] = [:]
     }
 
     package init() {}
@@ -48,6 +49,7 @@ package final class ConnectionGauges: Sendable {
     deinit {
         shared.withLock { shared in
             for gauge in shared.gauges.values { gauge.free() }
+            for table in shared.sources.values { table.free() }
             for board in shared.boards.values.flatMap(\.values) { board.free() }
         }
     }
@@ -70,6 +72,16 @@ package final class ConnectionGauges: Sendable {
             let board = ServerBoard()
             shared.boards[service, default: [:]][server] = board
             return board
+        }
+    }
+
+    /// nil: there is no memory for one.
+    func sources(of service: String) -> SourceTable? {
+        shared.withLock { shared in
+            if let table = shared.sources[service] { return table }
+            guard let table = SourceTable() else { return nil }
+            shared.sources[service] = table
+            return table
         }
     }
 

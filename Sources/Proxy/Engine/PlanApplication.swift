@@ -50,6 +50,9 @@ extension ProxyWorker {
             tables.planned.append(index)
         }
         tables.serial = serial
+        // Half of the descriptors stay for servers: a client without one is no use to anybody.
+        mostClients = min(plan.maxConnections, max(16, (slab.capacity - 64) / 2))
+        buffers.limit = (plan.bufferMebibytes << 20) / max(1, plan.threads)
         movePools()
         for (worker, bell) in gauges.bells() { peerBells[Int(worker)] = bell }
         readEjections()
@@ -86,6 +89,7 @@ extension ProxyWorker {
         entry.pointee.maxQueue = service.maxQueue
         entry.pointee.ejection = service.ejection
         entry.pointee.closesSessions = service.closesSessions
+        configureLimits(entry, service)
         configureCookie(entry, service)
         entry.pointee.servers?.deallocate()
         entry.pointee.serverCount = 0
@@ -119,6 +123,8 @@ extension ProxyWorker {
             rules.stripsCookie = cookie.indirect
         }
         rules.closes = entry.pointee.closes
+        rules.headBytes = service.limits.headBytes
+        rules.headFields = service.limits.headFields
         entry.pointee.rules = rules
         entry.pointee.configureTraffic(service)
     }
@@ -162,6 +168,18 @@ extension ProxyWorker {
         guard service.mode == .http, let rule = service.cookie, let value = server.cookie else { return }
         entry.pointee.cookie = OwnedText(value)
         entry.pointee.cookieLine = OwnedText(rule.line(value: value))
+    }
+
+    private func configureLimits(_ entry: UnsafeMutablePointer<ServiceEntry>, _ service: ServicePlan.Service) {
+        let limits = service.limits
+        entry.pointee.headBytes = limits.headBytes
+        entry.pointee.bodyRate = limits.bodyRate
+        entry.pointee.sourceConnections = limits.source.connections
+        let source = limits.source
+        entry.pointee.sourceRate =
+            source.requests == 0 ? nil : SourceTable.Rate(requests: source.requests, period: source.period)
+        let isLimited = source.connections > 0 || source.requests > 0
+        entry.pointee.sources = isLimited ? gauges.sources(of: service.name) : nil
     }
 
     // MARK: listeners

@@ -58,6 +58,12 @@ package struct ProxyWorker: ~Copyable {
     /// The doorbells of all workers by number; -1: no such worker.
     let peerBells: UnsafeMutablePointer<Int32>
     var seenEjections: UInt32 = 0
+    /// Clients of all services and workers, and how many there may be.
+    let allClients: ConnectionGauge
+    var mostClients = Int.max
+    /// Connections that wait for buffers.
+    var starved = ReadyQueue()
+    var reserve: [Int32] = []
     /// State of the generator that `random` draws from.
     var random: UInt64
     var lastPulse: UInt32
@@ -99,6 +105,8 @@ package struct ProxyWorker: ~Copyable {
         events = .allocate(capacity: Size.events)
         peerBells = .allocate(capacity: ServicePlan.Limit.threads)
         peerBells.initialize(repeating: -1, count: ServicePlan.Limit.threads)
+        allClients = gauges.all
+        reserve.reserveCapacity(16)
         random = 0
         getentropy(&random, MemoryLayout<UInt64>.size)
         random |= 1
@@ -123,6 +131,8 @@ package struct ProxyWorker: ~Copyable {
         ready.deallocate()
         tables.deallocate()
         peerBells.deallocate()
+        starved.deallocate()
+        for fd in reserve { close(fd) }
     }
 
     private func watch(_ fd: Int32, as role: Connection.Role) {

@@ -114,6 +114,14 @@ struct ServiceEntry {
     var ejection = ServicePlan.Ejection()
     var closesSessions = false
 
+    /// Bytes of a request's head, and bytes a second of a body (0: no limit).
+    var headBytes = HeadLimit.bytes
+    var bodyRate = 0
+    /// What each client address may; nil and 0: no limit.
+    var sources: SourceTable?
+    var sourceConnections = 0
+    var sourceRate: SourceTable.Rate?
+
     var maxConnections: Int = 1
     /// Client connections of all workers.
     var gauge: ConnectionGauge?

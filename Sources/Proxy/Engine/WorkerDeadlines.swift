@@ -18,6 +18,7 @@ extension ProxyWorker {
             resumeClient(fd, slot)
             return
         }
+        if keepsRate(fd, slot) { return }
         let service = tables.services + Int(slot.pointee.service)
         switch slot.pointee.phase {
         case .head:
@@ -61,7 +62,7 @@ extension ProxyWorker {
     }
 
     /// The client's body isn't late: the server hasn't been reached yet, or doesn't take it.
-    private func isServersTurn(_ server: Int32) -> Bool {
+    func isServersTurn(_ server: Int32) -> Bool {
         let slot = slab.slot(server)
         return slot.pointee.phase == .connecting || slot.pointee.hasUnsent
     }
@@ -73,6 +74,7 @@ extension ProxyWorker {
             serverBroke(fd, .unanswered)
         case .idle, .bound: closeServer(fd)
         case .head:
+            if hasReached(fd, slot) { return }
             let client = slab.slot(slot.pointee.peer)
             if (client.pointee.phase == .body && !slot.pointee.hasUnsent) || client.pointee.hasUnsent {
                 // It is the client that keeps the server waiting, and the client has a deadline of its own.

@@ -202,7 +202,7 @@ extension ProxyWorker {
     ) -> Attempt {
         let name = tables.servers[index].name
         var server = socket_open(name.family, Int32(SOCK_STREAM.rawValue), 0)
-        if server < 0 && (errno == EMFILE || errno == ENFILE) && evictIdle() {
+        if server < 0 && (errno == EMFILE || errno == ENFILE) && (evictIdle() || useReserve()) {
             server = socket_open(name.family, Int32(SOCK_STREAM.rawValue), 0)
         }
         guard server >= 0, Int(server) < slab.capacity else {
@@ -329,7 +329,7 @@ extension ProxyWorker {
         _ server: Int32, _ slot: ConnectionSlot, _ client: ConnectionSlot, _ request: RequestBytes, _ sent: Int
     ) {
         if sent > 0 { slot.pointee.flags.insert(.sent) }
-        wheel.arm(slab, server, slot, at: now &+ tables.services[Int(client.pointee.service)].serverTicks)
+        wheel.arm(slab, server, slot, at: now &+ firstTicks(client))
         if sent == request.count && !client.pointee.flags.contains(.replayable) {
             give(request)
         } else {
@@ -340,6 +340,32 @@ extension ProxyWorker {
         } else if client.pointee.phase == .body && client.pointee.flags.contains(.readable) {
             makeReady(slot.pointee.peer)
         }
+    }
+
+    /// A host that is gone answers no segment at all: a request that may go elsewhere needn't wait for it as long as for
+    /// a server that thinks.
+    @inline(__always)
+    private func firstTicks(_ client: ConnectionSlot) -> UInt32 {
+        let ticks = tables.services[Int(client.pointee.service)].serverTicks
+        return client.pointee.flags.contains(.replayable) ? min(ticks, Self.reachTicks) : ticks
+    }
+
+    private static let reachTicks = TimerWheel.ticks(1_000)
+
+    /// The first deadline after a request was sent. true: there is more time, or the request went elsewhere.
+    mutating func hasReached(_ fd: Int32, _ slot: ConnectionSlot) -> Bool {
+        let ticks = tables.services[Int(slot.pointee.service)].serverTicks
+        let client = slab.slot(slot.pointee.peer)
+        guard !slot.pointee.flags.contains(.reachSeen), ticks > Self.reachTicks,
+            client.pointee.flags.contains(.replayable), slot.pointee.flags.contains(.rewindable)
+        else { return false }
+        slot.pointee.flags.insert(.reachSeen)
+        if socket_is_unacknowledged(fd, 500) {
+            serverBroke(fd, .unanswered)
+        } else {
+            wheel.arm(slab, fd, slot, at: now &+ ticks &- Self.reachTicks)
+        }
+        return true
     }
 
     /// Keeps the request with the server's connection until it has answered, or someone else has to.

@@ -14,6 +14,8 @@ extension ProxyWorker {
         resumeAllListeners()
         markAllFreed()
         reviewServers()
+        feedStarved()
+        fillReserve()
         pulses &+= 1
         if pulses % 128 == 0 { buffers.trim() }
         if channel < 0 { return }

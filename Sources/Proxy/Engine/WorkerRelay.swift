@@ -28,6 +28,10 @@ extension ProxyWorker {
     mutating func relay(_ from: Int32, _ source: ConnectionSlot, _ to: Int32, _ sink: ConnectionSlot) -> Relayed {
         for _ in 0..<Self.rounds {
             if sink.pointee.hasUnsent || !source.pointee.flags.contains(.readable) { return .waiting }
+            if buffers.isTight {
+                starve(from)
+                return .waiting
+            }
             let result =
                 shouldSplice(source) && takePipe(sink)
                 ? spliceOnce(from, source, to, sink) : copyOnce(from, source, to, sink)
