@@ -82,7 +82,7 @@ struct EjectionTests {
         }
         let good = try Backend.named("good")
         var plan = try service([bad.port, good.port])
-        plan.ejection = ServicePlan.Ejection(errors: 3, serverErrors: 3, duration: 300)
+        plan.ejection = ServicePlan.Ejection(errors: 3, serverErrors: 3, duration: 1_500)
         let proxy = try ProxyUnderTest(plan)
         let client = try proxy.client()
         for _ in 0..<6 { _ = client.get("/") }
@@ -93,7 +93,7 @@ struct EjectionTests {
         isBad.withLock { $0 = false }
         proxy.set(1, health: .up)
         var isBack = false
-        for _ in 0..<200 where !isBack {
+        for _ in 0..<500 where !isBack {
             isBack = client.get("/")?.text == "bad"
             usleep(20_000)
         }

@@ -13,7 +13,6 @@ struct QueueTests {
         let backend: Backend
 
         init() throws {
-            let box = Mutex<Slow?>(nil)
             let shared = Shared()
             backend = try Backend { wire, _ in
                 while let head = wire.read(through: "\r\n\r\n") {
@@ -24,7 +23,6 @@ struct QueueTests {
                     wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
                 }
             }
-            _ = consume box
             shared.slow.withLock { $0 = self }
         }
 

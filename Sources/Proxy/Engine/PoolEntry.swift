@@ -186,12 +186,14 @@ struct PoolEntry {
 
     /// A backup or an ejected server that hasn't failed this request; -1: none.
     func spare(tried: UInt64) -> Int {
+        let backup = spare(.backup, tried)
+        return backup >= 0 ? backup : spare(.ejected, tried)
+    }
+
+    private func spare(_ wanted: PoolMember.Reserve, _ tried: UInt64) -> Int {
         guard let members else { return -1 }
-        for wanted in [PoolMember.Reserve.backup, .ejected] {
-            for place in 0..<count
-            where members[place].reserve == wanted && members[place].weight == 0
-                && tried & (1 &<< UInt64(members[place].bit)) == 0
-            { return place }
+        for place in 0..<count where members[place].reserve == wanted && members[place].weight == 0 {
+            if tried & (1 &<< UInt64(members[place].bit)) == 0 { return place }
         }
         return -1
     }
