@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -69,6 +70,31 @@ static inline int socket_error(int fd) {
     int value = 0;
     socklen_t length = sizeof value;
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &value, &length) == 0 ? value : -1;
+}
+
+// Of TCP_INFO (struct tcp_info of <linux/tcp.h>, which can't be seen beside <netinet/tcp.h>): where fields lie.
+enum { SOCKET_INFO_UNACKED = 24, SOCKET_INFO_LAST_ACK = 56, SOCKET_INFO_ACKED = 120, SOCKET_INFO_RECEIVED = 128 };
+
+static inline uint32_t socket_info(int fd, size_t offset) {
+    unsigned char info[256] = {0};
+    socklen_t length = sizeof info;
+    uint32_t value = 0;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &length) == 0 && offset + sizeof value <= length)
+        memcpy(&value, info + offset, sizeof value);
+    return value;
+}
+
+/// Bytes that the peer has acknowledged since the connection began, and that it has sent, modulo 2^32.
+static inline uint32_t socket_bytes_acknowledged(int fd) {
+    return socket_info(fd, SOCKET_INFO_ACKED + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0));
+}
+static inline uint32_t socket_bytes_received(int fd) {
+    return socket_info(fd, SOCKET_INFO_RECEIVED + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0));
+}
+
+/// Something that was sent isn't acknowledged, and no acknowledgement came for so many milliseconds.
+static inline bool socket_is_unacknowledged(int fd, uint32_t milliseconds) {
+    return socket_info(fd, SOCKET_INFO_UNACKED) > 0 && socket_info(fd, SOCKET_INFO_LAST_ACK) >= milliseconds;
 }
 
 /// Several sockets may bind this address, the kernel spreads connections over them. SO_REUSEPORT.

@@ -35,6 +35,9 @@ extension Configuration {
         lines.append("election realtime=\(election.realtime) lock_memory=\(election.lockMemory)")
         lines.append("journal \(journal.directory.map(literal) ?? "-") \(journal.rotateSize) \(journal.retain)")
         lines.append("proxy \(proxy.user ?? "-") \(proxy.threads.map(String.init) ?? "-")")
+        if proxy.maxConnections != 100_000 || proxy.maxMemory != 268_435_456 {
+            lines.append("proxy limits \(proxy.maxConnections) \(proxy.maxMemory)")
+        }
         lines.append("log \(log.level.rawValue) \(log.format.rawValue) \(log.decisions.rawValue)")
         return canonicalSafetyText + lines.joined(separator: "\n") + "\n"
     }
@@ -51,12 +54,13 @@ extension Configuration {
     private static func lines(_ service: Service) -> [String] {
         let timeouts = service.timeouts
         var lines = [
-            "service \(service.name) \(service.group) \(service.mode.rawValue) \(service.balance.rawValue)"
+            "service \(service.name) \(service.group) \(service.mode.rawValue) \(service.balance)"
                 + " \(service.connection.rawValue) forwarded_for=\(service.forwardedFor)",
             "attempts \(service.retries) redispatch=\(service.redispatch) \(service.maxConnections)",
             "timeouts \(timeouts.connect) \(timeouts.client) \(timeouts.server) \(timeouts.request)",
             "threads \(service.threads.map(String.init) ?? "-")",
         ]
+        lines += traffic(service)
         lines += service.endpoints.map { "listen \($0)" }
         if let log = service.accessLog { lines.append(log.canonical) }
         if let cookie = service.cookie { lines += Self.lines(cookie) }
@@ -68,6 +72,35 @@ extension Configuration {
             lines.append(
                 "server \(server.name) \(server.address) \(server.cookie ?? "-") \(server.weight) drain=\(server.drain)"
                     + " check \(check)\(agent)\(server.sendProxy.map { " send_proxy=\($0.rawValue)" } ?? "")")
+            if server.isBackup || server.slowStart != .zero || server.maxConnections != 0 {
+                lines.append(
+                    "server \(server.name) backup=\(server.isBackup) \(server.slowStart) \(server.maxConnections)")
+            }
+        }
+        return lines
+    }
+
+    /// What earlier versions didn't have is there only where it isn't as they did it, so that nodes agree across an
+    /// upgrade.
+    private static func traffic(_ service: Service) -> [String] {
+        var lines: [String] = []
+        let timeouts = service.timeouts
+        if timeouts.attempt != .milliseconds(500) || timeouts.queue != timeouts.connect {
+            lines.append("timeouts try \(timeouts.attempt) queue \(timeouts.queue)")
+        }
+        if service.allBackups || service.maxQueue != 1000 || service.closesSessions {
+            lines.append(
+                "queue \(service.maxQueue) all_backups=\(service.allBackups) close_sessions=\(service.closesSessions)")
+        }
+        let eject = service.ejection
+        if eject != Ejection.standard {
+            lines.append("eject \(eject.errors) \(eject.serverErrors) \(eject.duration) \(eject.share)")
+        }
+        let limits = service.limits
+        if limits != ClientLimits.standard {
+            lines.append(
+                "limits \(limits.head) \(limits.fields) \(limits.bodyRate) \(limits.sourceConnections)"
+                    + " \(limits.sourceRequests) \(limits.sourcePeriod)")
         }
         return lines
     }
@@ -80,7 +113,7 @@ extension Configuration {
             lines += changes.set.map { "\(direction) set \($0.name): \($0.value)" }
             lines += changes.add.map { "\(direction) add \($0.name): \($0.value)" }
         }
-        lines += rules.pools.map { "pool \($0.name) \($0.balance.rawValue) \($0.servers.joined(separator: " "))" }
+        lines += rules.pools.map { "pool \($0.name) \($0.balance) \($0.servers.joined(separator: " "))" }
         lines += rules.routes.map { "route \($0)" }
         lines += rules.errorPages.map { "error \($0.status) \($0.file)" }
         lines += rules.acceptProxy.map { "accept_proxy \($0)" }

@@ -133,6 +133,10 @@ extension Configuration {
         package let user: String?
         /// Workers, 1 to 64; nil: the most that a service asks for.
         package let threads: Int?
+        /// Clients of all services at once: 1 to 1,000,000.
+        package let maxConnections: Int
+        /// Bytes of buffers: 4 MiB to 1 TiB.
+        package let maxMemory: Int64
     }
 
     /// What is told on stderr.

@@ -59,10 +59,12 @@ extension Reading {
 
     func proxy(_ root: Section) -> Configuration.Proxy {
         let section = root.optional("proxy").flatMap {
-            Section($0.tree, "`proxy`", keys: ["user", "threads"], findings: findings)
+            Section($0.tree, "`proxy`", keys: ["user", "threads", "max_connections", "max_memory"], findings: findings)
         }
         return Configuration.Proxy(
-            user: section?.optional("user").flatMap(userName), threads: section?.optional("threads")?.integer(1...64))
+            user: section?.optional("user").flatMap(userName), threads: section?.optional("threads")?.integer(1...64),
+            maxConnections: section?.integer("max_connections", 1...1_000_000, default: 100_000) ?? 100_000,
+            maxMemory: section?.optional("max_memory")?.size(4_194_304...1_099_511_627_776) ?? 268_435_456)
     }
 
     private func userName(_ field: Field) -> String? {

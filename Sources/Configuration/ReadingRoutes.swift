@@ -5,7 +5,8 @@ extension Reading {
 
     /// The service's pools, the default first; none when the file names none.
     func pools(
-        _ section: Section, balance: Configuration.Service.Balance, servers: [Configuration.Server]
+        _ section: Section, mode: Configuration.Service.Mode, balance: Configuration.Balance,
+        servers: [Configuration.Server]
     ) -> [Configuration.Pool] {
         let defaultField = section.optional("default_pool")
         guard let field = section.optional("pools") else {
@@ -19,7 +20,7 @@ extension Reading {
                 return nil
             }
             return Configuration.Pool(
-                name: entry.name, balance: pool.choice("balance", default: balance),
+                name: entry.name, balance: self.balance(pool, default: balance, mode: mode),
                 servers: members(pool, of: servers))
         }
         if let defaultField {

@@ -1,7 +1,7 @@
 extension Reading {
     private static let serviceKeys = [
         "group", "listen", "mode", "balance", "connection", "cookie", "retries", "redispatch", "max_connections",
-        "timeouts", "threads", "servers", "access_log",
+        "timeouts", "threads", "servers", "access_log", "all_backups", "max_queue", "eject", "close_sessions", "limits",
     ]
 
     /// What the proxy serves.
@@ -21,6 +21,7 @@ extension Reading {
         let (listen, endpoints) = listeners(section, group: group, service: name)
         let mode = section.choice("mode", default: Configuration.Service.Mode.http)
         let cookie = self.cookie(section)
+        let balance = self.balance(section, default: .roundrobin, mode: mode)
         let servers = self.servers(section, hasCookie: section.place(of: "cookie") != nil, listening: endpoints)
         if mode == .tcp {
             for key in ["connection", "cookie"] + Self.trafficHTTPKeys {
@@ -28,7 +29,6 @@ extension Reading {
                 findings.report("`\(key)` means nothing in mode tcp", "remove it, or choose `mode: http`", at: place)
             }
         }
-        let balance = section.choice("balance", default: Configuration.Service.Balance.roundrobin)
         let service = Configuration.Service(
             name: name, group: group ?? "", listen: listen, endpoints: endpoints, mode: mode,
             balance: balance,
@@ -38,6 +38,9 @@ extension Reading {
             redispatch: section.bool("redispatch", default: true),
             maxConnections: section.integer("max_connections", 1...1_000_000, default: 2000),
             timeouts: timeouts(section), threads: section.optional("threads")?.integer(1...64), servers: servers,
+            allBackups: section.bool("all_backups", default: false),
+            maxQueue: section.integer("max_queue", 0...1_000_000, default: 1000), ejection: ejection(section),
+            closesSessions: section.bool("close_sessions", default: false), limits: clientLimits(section),
             accessLog: accessLog(section),
             traffic: traffic(section, mode: mode, balance: balance, servers: servers))
         return group == nil ? nil : service
@@ -119,18 +122,6 @@ extension Reading {
         }
     }
 
-    private func timeouts(_ section: Section) -> Configuration.Timeouts {
-        let rules = section.optional("timeouts").flatMap {
-            Section($0.tree, "`timeouts`", keys: ["connect", "client", "server", "request"], findings: findings)
-        }
-        func read(_ key: String, _ absent: TimeSpan) -> TimeSpan {
-            rules?.duration(key, .milliseconds(10)...(.hours(24)), default: absent) ?? absent
-        }
-        return Configuration.Timeouts(
-            connect: read("connect", .seconds(5)), client: read("client", .seconds(50)),
-            server: read("server", .seconds(50)), request: read("request", .seconds(10)))
-    }
-
     private mutating func servers(_ section: Section, hasCookie: Bool, listening: [Endpoint]) -> [Configuration.Server]
     {
         let mend = "add `servers:` with at least one `NAME: { address: \"IP:PORT\" }`"
@@ -145,7 +136,10 @@ extension Reading {
         var servers: [Configuration.Server] = []
         for entry in entries {
             let title = "server \(quoted(entry.name))"
-            let keys = ["address", "cookie", "weight", "check", "drain", "agent", "send_proxy"]
+            let keys = [
+                "address", "cookie", "weight", "check", "drain", "agent", "send_proxy", "backup", "slow_start",
+                "max_connections",
+            ]
             guard let server = Section(entry.tree, title, keys: keys, findings: findings) else { continue }
             let addressField = server.required("address", "add `address: \"IP:PORT\"`")
             let address = addressField?.endpoint()
@@ -158,11 +152,15 @@ extension Reading {
             let agent = server.optional("agent").flatMap { self.agent($0, of: entry.name, at: address) }
             let weight = server.integer("weight", 0...256, default: 1)
             let drain = server.bool("drain", default: false)
+            let isBackup = server.bool("backup", default: false)
+            let slowStart = server.duration("slow_start", .zero...(.hours(24)), default: .zero)
+            let maxConnections = server.integer("max_connections", 0...1_000_000, default: 0)
             guard let address else { continue }
             servers.append(
                 Configuration.Server(
                     name: entry.name, address: address, cookie: cookie, weight: weight, check: check, drain: drain,
-                    agent: agent, sendProxy: server.optional("send_proxy")?.choice()))
+                    isBackup: isBackup, slowStart: slowStart, maxConnections: maxConnections, agent: agent,
+                    sendProxy: server.optional("send_proxy")?.choice()))
         }
         return servers
     }

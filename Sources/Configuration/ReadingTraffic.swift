@@ -10,7 +10,7 @@ extension Reading {
     ]
 
     func traffic(
-        _ section: Section, mode: Configuration.Service.Mode, balance: Configuration.Service.Balance,
+        _ section: Section, mode: Configuration.Service.Mode, balance: Configuration.Balance,
         servers: [Configuration.Server]
     ) -> Configuration.TrafficRules {
         var rules = Configuration.TrafficRules()
@@ -24,7 +24,7 @@ extension Reading {
             rules.response =
                 headers.optional("response").map { headerChanges($0, ours: [:], isRequest: false) } ?? .init()
         }
-        rules.pools = pools(section, balance: balance, servers: servers)
+        rules.pools = pools(section, mode: mode, balance: balance, servers: servers)
         rules.routes = routes(section, mode: mode, pools: rules.pools)
         rules.errorPages = errorPages(section)
         rules.acceptProxy = section.optional("accept_proxy").map(networks) ?? []

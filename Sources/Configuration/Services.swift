@@ -5,10 +5,6 @@ extension Configuration {
             case http, tcp
         }
 
-        package enum Balance: String, CaseIterable, Equatable, Sendable {
-            case roundrobin, leastconn, source
-        }
-
         package enum Connection: String, CaseIterable, Equatable, Sendable {
             case keepAlive = "keep-alive"
             case close
@@ -40,6 +36,14 @@ extension Configuration {
         package let threads: Int?
         /// Sorted by name; 1 to `Limit.servers`.
         package let servers: [Server]
+        /// All backups serve when no ordinary server does, instead of the first.
+        package let allBackups: Bool
+        /// Requests that wait for a server, in each thread: 0 to 1,000,000.
+        package let maxQueue: Int
+        package let ejection: Ejection
+        /// Sessions of a server that is marked down are closed.
+        package let closesSessions: Bool
+        package let limits: ClientLimits
         package let accessLog: AccessLog?
         package var traffic: TrafficRules
     }
@@ -77,14 +81,18 @@ extension Configuration {
 
     /// Each 10 ms to 24 h.
     package struct Timeouts: Equatable, Sendable {
-        /// To reach a server.
+        /// To reach a server, over all attempts.
         package let connect: TimeSpan
+        /// For one attempt while there is another server to try.
+        package let attempt: TimeSpan
         /// Silence of the client.
         package let client: TimeSpan
         /// Silence of the server.
         package let server: TimeSpan
         /// For the whole head of a request to arrive.
         package let request: TimeSpan
+        /// For a server's turn.
+        package let queue: TimeSpan
     }
 
     /// A server behind a service.
@@ -99,6 +107,12 @@ extension Configuration {
         package let check: ServerCheck?
         /// Starts drained: no new clients, bound ones stay.
         package let drain: Bool
+        /// Used only while no ordinary server is.
+        package let isBackup: Bool
+        /// 0 to 24 h.
+        package let slowStart: TimeSpan
+        /// Requests at once; 0: no limit.
+        package let maxConnections: Int
         /// Who is asked how the server fares; nil: nobody.
         package let agent: Agent?
         /// Tells it who the client is.

@@ -4,6 +4,7 @@ package struct TimeSpan: Hashable, Comparable, Sendable, CustomStringConvertible
 
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
+    package static let zero = TimeSpan(nanoseconds: 0)
     package static func milliseconds(_ count: Int64) -> TimeSpan { TimeSpan(nanoseconds: count * 1_000_000) }
     package static func seconds(_ count: Int64) -> TimeSpan { TimeSpan(nanoseconds: count * 1_000_000_000) }
     package static func hours(_ count: Int64) -> TimeSpan { .seconds(count * 3600) }

@@ -55,7 +55,7 @@ extension Configuration {
 
     package struct Pool: Equatable, Sendable {
         package let name: String
-        package let balance: Service.Balance
+        package let balance: Balance
         /// Names of the service's servers.
         package let servers: [String]
     }

@@ -12,7 +12,7 @@ package enum ControlRoute: String, Sendable, CaseIterable {
     case transfer = "/v1/transfer"
     /// ``MaintenanceOrder``: hold nothing for a while.
     case maintenance = "/v1/maintenance"
-    /// ``ServerOrder``: drain a server, or take it back.
+    /// ``ServerOrder``: drain a server, take it out or back, or change its weight.
     case server = "/v1/server"
 
     /// The one method the route answers to; anything else is 405.
@@ -93,16 +93,22 @@ package struct ServerOrder: Codable, Sendable, Equatable {
         /// Sessions end, no new ones begin.
         case drain
         case ready
+        /// Nobody, not even clients that are bound to it.
+        case maintenance
     }
 
     package let service: String
     package let server: String
-    package let state: State
+    /// nil: as it is.
+    package let state: State?
+    /// Its share of the clients, 0 to 256; nil: as it is.
+    package let weight: Int?
 
-    package init(service: String, server: String, state: State) {
+    package init(service: String, server: String, state: State? = nil, weight: Int? = nil) {
         self.service = service
         self.server = server
         self.state = state
+        self.weight = weight
     }
 }
 

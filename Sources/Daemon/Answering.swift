@@ -111,12 +111,32 @@ extension RunningDaemon {
                 404, "\(service.name) has no server \(order.server); it has \(list(service.servers.map(\.name)))")
         }
         guard let proxy else { return .refusal(409, "this node serves nothing") }
-        proxy.set(server: order.server, of: order.service, to: order.state == .drain ? ServicePlan.Duty.drain : .ready)
-        return .done(
-            order.state == .drain
-                ? "\(order.service)/\(order.server) gets no new clients on this node"
-                : "\(order.service)/\(order.server) is ready on this node")
+        guard order.state != nil || order.weight != nil else { return .refusal(400, "the order changes nothing") }
+        if let weight = order.weight, !(0...ServicePlan.Limit.weight).contains(weight) {
+            return .refusal(400, "a weight is 0 to \(ServicePlan.Limit.weight)")
+        }
+        let duty = order.state.map(ServicePlan.Duty.init)
+        proxy.set(server: order.server, of: order.service, duty: duty, weight: order.weight)
+        var done: [String] = []
+        switch order.state {
+        case .drain: done.append("gets no new clients")
+        case .maintenance: done.append("gets nobody")
+        case .ready: done.append("is ready")
+        case nil: break
+        }
+        if let weight = order.weight { done.append("weighs \(weight)") }
+        return .done("\(order.service)/\(order.server) \(done.joined(separator: " and ")) on this node")
     }
 
     private func list(_ names: [String]) -> String { names.isEmpty ? "none" : names.joined(separator: ", ") }
+}
+
+extension ServicePlan.Duty {
+    fileprivate init(_ state: ServerOrder.State) {
+        switch state {
+        case .drain: self = .drain
+        case .ready: self = .ready
+        case .maintenance: self = .maintenance
+        }
+    }
 }

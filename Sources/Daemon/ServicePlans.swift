@@ -7,7 +7,9 @@ extension Configuration {
         let held = groups.filter { group in group.priorities.contains { $0.node == node.name } }.map(\.name)
         let served = services.filter { held.contains($0.group) }
         let threads = proxy.threads ?? served.compactMap(\.threads).max() ?? 1
-        return ServicePlan(threads: threads, services: served.map(ServicePlan.Service.init))
+        return ServicePlan(
+            threads: threads, services: served.map(ServicePlan.Service.init), maxConnections: proxy.maxConnections,
+            bufferMebibytes: Int(clamping: proxy.maxMemory / 1_048_576))
     }
 }
 
@@ -46,11 +48,15 @@ extension ServicePlan.Service {
                 connect: .init(service.timeouts.connect.milliseconds),
                 client: .init(service.timeouts.client.milliseconds),
                 server: .init(service.timeouts.server.milliseconds),
-                request: .init(service.timeouts.request.milliseconds)),
-            servers: service.servers.compactMap(ServicePlan.Server.init),
-            pools: Self.pools(service))
+                request: .init(service.timeouts.request.milliseconds),
+                queue: .init(service.timeouts.queue.milliseconds),
+                attempt: .init(service.timeouts.attempt.milliseconds)),
+            servers: service.servers.compactMap(ServicePlan.Server.init), pools: Self.pools(service),
+            maxQueue: service.maxQueue, ejection: ServicePlan.Ejection(service.ejection),
+            closesSessions: service.closesSessions, limits: ServicePlan.ClientLimits(service.limits))
         rules = ServicePlan.TrafficRules(service.traffic)
         accessLog = service.accessLog.flatMap(ServicePlan.AccessLog.init)
+        for place in pools.indices { pools[place].allBackups = service.allBackups }
     }
 }
 
@@ -87,12 +93,34 @@ extension ServicePlan.Cookie {
 }
 
 extension ServicePlan.Balance {
-    fileprivate init(_ balance: Configuration.Service.Balance) {
+    init(_ balance: Configuration.Balance) {
         switch balance {
         case .roundrobin: self = .roundrobin
         case .leastconn: self = .leastconn
+        case .random: self = .random
         case .source: self = .source
+        case .consistent(.source): self = .consistent(.source)
+        case .consistent(.uri(let withQuery)): self = .consistent(withQuery ? .uri : .path)
+        case .consistent(.header(let name)): self = .consistent(.header(name))
         }
+    }
+}
+
+extension ServicePlan.Ejection {
+    fileprivate init(_ rule: Configuration.Ejection) {
+        self.init(
+            errors: rule.errors, serverErrors: rule.serverErrors, duration: .init(rule.duration.milliseconds),
+            share: rule.share)
+    }
+}
+
+extension ServicePlan.ClientLimits {
+    fileprivate init(_ limits: Configuration.ClientLimits) {
+        self.init(
+            headBytes: limits.head, headFields: limits.fields, bodyRate: limits.bodyRate,
+            source: .init(
+                connections: limits.sourceConnections, requests: limits.sourceRequests,
+                period: .init(limits.sourcePeriod.milliseconds)))
     }
 }
 
@@ -107,7 +135,9 @@ extension ServicePlan.Server {
         guard let address = ServicePlan.Endpoint(server.address) else { return nil }
         self.init(
             name: server.name, address: address, cookie: server.cookie, weight: server.weight,
-            health: server.check == nil ? .up : .unverified, duty: server.drain ? .drain : .ready)
+            health: server.check == nil ? .up : .unverified, duty: server.drain ? .drain : .ready,
+            isBackup: server.isBackup, slowStart: .init(server.slowStart.milliseconds),
+            maxConnections: server.maxConnections)
         proxyHeader = server.sendProxy.map { $0 == .v2 ? .v2 : .v1 } ?? .none
     }
 }

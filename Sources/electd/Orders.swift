@@ -36,17 +36,23 @@ struct Maintenance: ParsableCommand {
 
 struct Server: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Drains a server behind this node's proxy, or makes it ready again.")
+        abstract: "Drains a server behind this node's proxy, takes it out or back, or changes its weight.")
 
     enum State: String, ExpressibleByArgument, CaseIterable {
-        case drain, ready
+        case drain, ready, maintenance, weight
     }
 
     @Argument(help: "SERVICE/NAME, as in the configuration.")
     var server: String
 
-    @Argument(help: "drain: no new clients, bound ones are still served. ready: as configured.")
+    @Argument(
+        help:
+            "drain: no new clients, bound ones are still served. maintenance: nobody. ready: as its checks say. weight N."
+    )
     var state: State
+
+    @Argument(help: "With weight: its share of the clients, 0 to 256.")
+    var weight: Int?
 
     @OptionGroup var control: ControlOption
 
@@ -54,11 +60,22 @@ struct Server: ParsableCommand {
         if server.split(separator: "/", omittingEmptySubsequences: false).count != 2 {
             throw ValidationError("'\(server)' is not SERVICE/NAME, as in cluster37/fred")
         }
+        if (state == .weight) != (weight != nil) {
+            throw ValidationError(state == .weight ? "weight takes a number, 0 to 256" : "only weight takes a number")
+        }
+        if let weight, !(0...256).contains(weight) { throw ValidationError("a weight is 0 to 256") }
     }
 
     func run() throws {
         let parts = server.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        let duty: ServerOrder.State? =
+            switch state {
+            case .drain: .drain
+            case .ready: .ready
+            case .maintenance: .maintenance
+            case .weight: nil
+            }
         try Asking(control).order(
-            .server, ServerOrder(service: parts[0], server: parts[1], state: state == .drain ? .drain : .ready))
+            .server, ServerOrder(service: parts[0], server: parts[1], state: duty, weight: weight))
     }
 }

@@ -299,8 +299,10 @@ final class ProxyUnderTest: Sendable {
         while !done.withLock({ $0 }) { usleep(1_000) }
     }
 
-    func set(_ server: Int, health: ServicePlan.Health? = nil, duty: ServicePlan.Duty? = nil) {
-        inbox.post(.server(service: 0, server: server, health: health, duty: duty))
+    func set(
+        _ server: Int, health: ServicePlan.Health? = nil, duty: ServicePlan.Duty? = nil, weight: Int? = nil
+    ) {
+        inbox.post(.server(service: 0, server: server, health: health, duty: duty, weight: weight))
         // Commands are taken before the events that follow them; connecting is such an event.
         usleep(20_000)
     }

@@ -14,6 +14,11 @@ struct BufferPool {
 
     private var free: (Bytes?, Bytes?, Bytes?, Bytes?, Bytes?) = (nil, nil, nil, nil, nil)
     private var counts = (Count(), Count(), Count(), Count(), Count())
+    /// Bytes in use, and how many may be: whoever could wait waits while there are more.
+    private var inUse = 0
+    var limit = Int.max
+    @inline(__always)
+    var isTight: Bool { inUse > limit }
     /// Buffers that went out to the allocator, for the test that counts them.
     private(set) var allocations = 0
 
@@ -34,7 +39,8 @@ struct BufferPool {
 
     @inline(__always)
     mutating func take(_ sizeClass: UInt8) -> Bytes {
-        withList(sizeClass) { list, count, allocations in
+        inUse &+= Self.size(sizeClass)
+        return withList(sizeClass) { list, count, allocations in
             if let buffer = list.pointee {
                 list.pointee = UnsafeRawPointer(buffer).load(as: Bytes?.self)
                 count.pointee.now &-= 1
@@ -48,8 +54,10 @@ struct BufferPool {
 
     @inline(__always)
     mutating func give(_ buffer: Bytes, _ sizeClass: UInt8) {
+        inUse &-= Self.size(sizeClass)
+        let keeps = min(Self.keeps(sizeClass), limit / 8 / Self.size(sizeClass))
         withList(sizeClass) { list, count, _ in
-            if count.pointee.now >= Self.keeps(sizeClass) {
+            if count.pointee.now >= keeps {
                 buffer.deallocate()
                 return
             }

@@ -28,8 +28,6 @@ package struct Connection {
         case lingering
         /// Server: connect hasn't come to its end.
         case connecting
-        /// Server: no attempt is going on; the request waits here for the next one.
-        case parked
         /// Server: kept for the next request, of whichever client.
         case idle
         /// Server: kept for the next request of the one client in `bound`.
@@ -83,9 +81,24 @@ package struct Connection {
     /// Client: an idle server connection that nobody else may use; server: that client. -1: none.
     var bound: Int32 = -1
 
-    /// Neighbours in the server's list of idle connections.
+    /// Neighbours in the server's list of idle connections, or in the list of clients that wait.
     var idleNext: Int32 = -1
     var idlePrevious: Int32 = -1
+
+    /// Client: what its request's place on a ring comes from; 0: nothing.
+    var hash: UInt64 = 0
+    /// Client: when the search for a server began, and how long its request may wait for a place (0: not yet).
+    var soughtSince: UInt32 = 0
+    var queueUntil: UInt32 = 0
+    /// Client: its turn among those who wait, and the server it waits for (`noServer`: any of its pool).
+    var ticket: UInt32 = 0
+    var waitsFor: UInt16 = Connection.noServer
+
+    /// Client: the source that counts its connection; 0: none does.
+    var source: UInt64 = 0
+    /// Client: until when it has to have moved enough bytes (0: it needn't), and the kernel's count when that began.
+    var rateDue: UInt32 = 0
+    var rateMark: UInt32 = 0
 
     /// Client: servers tried for this request, by their place in the service.
     var tried: UInt64 = 0
@@ -104,9 +117,9 @@ package struct Connection {
 
 /// Yes-or-no facts about a connection. Constants are computed, not stored: no initialiser runs for them.
 struct ConnectionFlags: OptionSet {
-    var rawValue: UInt32 = 0
+    var rawValue: UInt64 = 0
 
-    @inline(__always) private static func bit(_ place: UInt32) -> ConnectionFlags { .init(rawValue: 1 << place) }
+    @inline(__always) private static func bit(_ place: UInt64) -> ConnectionFlags { .init(rawValue: 1 << place) }
 
     /// The kernel may have bytes for us: set by an event, cleared by a short read.
     @inline(__always) static var readable: ConnectionFlags { bit(0) }
@@ -148,6 +161,16 @@ struct ConnectionFlags: OptionSet {
 
     /// By its method the response may be cached.
     @inline(__always) static var cacheable: ConnectionFlags { bit(26) }
+    /// In a list of those who wait for a place at a server; its own queue holds the request.
+    @inline(__always) static var waits: ConnectionFlags { bit(32) }
+    /// The same, but for the next round of attempts.
+    @inline(__always) static var pauses: ConnectionFlags { bit(33) }
+    /// Counted among the exchanges of a server that has a limit.
+    @inline(__always) static var holdsPlace: ConnectionFlags { bit(34) }
+    /// Waits for buffers.
+    @inline(__always) static var starved: ConnectionFlags { bit(37) }
+    /// It is its turn: it needn't stand behind those who wait.
+    @inline(__always) static var isNext: ConnectionFlags { bit(35) }
 
     /// A PROXY header has said who it is.
     @inline(__always) static var isIntroduced: ConnectionFlags { bit(27) }
@@ -155,6 +178,8 @@ struct ConnectionFlags: OptionSet {
     // Server.
     /// It has to be told first who the client is.
     @inline(__always) static var owesIntroduction: ConnectionFlags { bit(28) }
+    /// That the peer's kernel takes what we send was looked at.
+    @inline(__always) static var reachSeen: ConnectionFlags { bit(36) }
     /// The queue holds every byte that this server was or will be sent.
     @inline(__always) static var rewindable: ConnectionFlags { bit(21) }
     /// Bytes of this request have left for the server.

@@ -31,20 +31,62 @@ struct ConnectionGauge: @unchecked Sendable {
     func isBelow(_ limit: Int) -> Bool { count.pointee.load(ordering: .relaxed) < limit }
 }
 
-/// The gauges of a process, by service name; every worker holds on to all of them.
+/// What the workers of a process share, by the names of the plan; every worker holds on to all of it.
 package final class ConnectionGauges: Sendable {
-    private let gauges = Mutex<[String: ConnectionGauge]>([:])
+    private let shared = Mutex(Shared())
+    /// Grows whenever a server is ejected or taken back: a worker that has seen another number looks at the boards.
+    let ejections = Atomic<UInt32>(0)
+
+    private struct Shared {
+        var gauges: [String: ConnectionGauge] = [:]
+        var boards: [String: [String: ServerBoard]] = [:]
+        var bells: [UInt8: Int32] = [:]
+        var sources: [String: SourceTable] = [:]
+    }
 
     package init() {}
 
-    deinit { gauges.withLock { for gauge in $0.values { gauge.free() } } }
+    deinit {
+        shared.withLock { shared in
+            for gauge in shared.gauges.values { gauge.free() }
+            for table in shared.sources.values { table.free() }
+            for board in shared.boards.values.flatMap(\.values) { board.free() }
+        }
+    }
 
     func gauge(of service: String) -> ConnectionGauge {
-        gauges.withLock { gauges in
-            if let gauge = gauges[service] { return gauge }
+        shared.withLock { shared in
+            if let gauge = shared.gauges[service] { return gauge }
             let gauge = ConnectionGauge()
-            gauges[service] = gauge
+            shared.gauges[service] = gauge
             return gauge
         }
     }
+
+    /// Of all services together.
+    var all: ConnectionGauge { gauge(of: "") }
+
+    func board(of server: String, in service: String) -> ServerBoard {
+        shared.withLock { shared in
+            if let board = shared.boards[service]?[server] { return board }
+            let board = ServerBoard()
+            shared.boards[service, default: [:]][server] = board
+            return board
+        }
+    }
+
+    /// nil: there is no memory for one.
+    func sources(of service: String) -> SourceTable? {
+        shared.withLock { shared in
+            if let table = shared.sources[service] { return table }
+            guard let table = SourceTable() else { return nil }
+            shared.sources[service] = table
+            return table
+        }
+    }
+
+    /// - Parameter bell: an eventfd that wakes the worker.
+    func register(_ worker: UInt8, bell: Int32) { shared.withLock { $0.bells[worker] = bell } }
+
+    func bells() -> [UInt8: Int32] { shared.withLock { $0.bells } }
 }

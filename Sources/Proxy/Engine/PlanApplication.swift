@@ -8,11 +8,13 @@ extension ProxyWorker {
             switch command {
             case .plan(let plan, let serial, let listeners, let logs):
                 apply(plan, serial: serial, listeners: listeners, logs: logs)
-            case .server(let service, let server, let health, let duty):
-                set(service: service, server: server, health: health, duty: duty)
+            case .server(let service, let server, let health, let duty, let weight):
+                set(service: service, server: server, health: health, duty: duty, weight: weight)
             case .stop: stops = true
             }
         }
+        // The bell also rings when another worker leaves a place.
+        markAllFreed()
     }
 
     mutating func handleChannel() {
@@ -48,7 +50,12 @@ extension ProxyWorker {
             tables.planned.append(index)
         }
         tables.serial = serial
+        // Half of the descriptors stay for servers: a client without one is no use to anybody.
+        mostClients = min(plan.maxConnections, max(16, (slab.capacity - 64) / 2))
+        buffers.limit = (plan.bufferMebibytes << 20) / max(1, plan.threads)
         movePools()
+        for (worker, bell) in gauges.bells() { peerBells[Int(worker)] = bell }
+        readEjections()
         retireUnplanned()
         tables.reclaim()
     }
@@ -77,6 +84,12 @@ extension ProxyWorker {
         entry.pointee.clientTicks = TimerWheel.ticks(service.timeouts.client)
         entry.pointee.serverTicks = TimerWheel.ticks(service.timeouts.server)
         entry.pointee.requestTicks = TimerWheel.ticks(service.timeouts.request)
+        entry.pointee.attemptTicks = TimerWheel.ticks(service.timeouts.attempt)
+        entry.pointee.queueTicks = TimerWheel.ticks(service.timeouts.queue)
+        entry.pointee.maxQueue = service.maxQueue
+        entry.pointee.ejection = service.ejection
+        entry.pointee.closesSessions = service.closesSessions
+        configureLimits(entry, service)
         configureCookie(entry, service)
         entry.pointee.servers?.deallocate()
         entry.pointee.serverCount = 0
@@ -85,7 +98,9 @@ extension ProxyWorker {
         for server in service.servers {
             let identity = PlanTables.ServerIdentity(service: index, name: server.name, address: server.address)
             guard let serverIndex = serverIndex(identity, server) else { break }
-            configure(serverIndex, as: server, in: entry, place: entry.pointee.serverCount, service: index)
+            configure(
+                serverIndex, as: server, in: entry, place: entry.pointee.serverCount, service: index,
+                gauges.board(of: server.name, in: service.name))
             configureCookie(of: serverIndex, server, service)
             list[entry.pointee.serverCount] = UInt16(serverIndex)
             entry.pointee.serverCount += 1
@@ -108,6 +123,8 @@ extension ProxyWorker {
             rules.stripsCookie = cookie.indirect
         }
         rules.closes = entry.pointee.closes
+        rules.headBytes = service.limits.headBytes
+        rules.headFields = service.limits.headFields
         entry.pointee.rules = rules
         entry.pointee.configureTraffic(service)
     }
@@ -119,12 +136,13 @@ extension ProxyWorker {
         tables.servers[index].label = OwnedText(server.name)
         tables.servers[index].health = server.health
         tables.servers[index].duty = server.duty
+        tables.servers[index].identity = Hash.of(server.name)
         return index
     }
 
     private func configure(
         _ index: Int, as server: ServicePlan.Server, in service: UnsafeMutablePointer<ServiceEntry>, place: Int,
-        service serviceIndex: Int
+        service serviceIndex: Int, _ board: ServerBoard
     ) {
         let entry = tables.servers + index
         entry.pointee.isPlanned = true
@@ -135,6 +153,10 @@ extension ProxyWorker {
         entry.pointee.name = server.address.socketName
         entry.pointee.weight = Int32(server.weight)
         entry.pointee.proxyHeader = server.proxyHeader
+        entry.pointee.isBackup = server.isBackup
+        entry.pointee.slowStartTicks = server.slowStart == 0 ? 0 : TimerWheel.ticks(server.slowStart)
+        entry.pointee.maxConnections = server.maxConnections
+        entry.pointee.board = board
     }
 
     private func configureCookie(
@@ -146,6 +168,18 @@ extension ProxyWorker {
         guard service.mode == .http, let rule = service.cookie, let value = server.cookie else { return }
         entry.pointee.cookie = OwnedText(value)
         entry.pointee.cookieLine = OwnedText(rule.line(value: value))
+    }
+
+    private func configureLimits(_ entry: UnsafeMutablePointer<ServiceEntry>, _ service: ServicePlan.Service) {
+        let limits = service.limits
+        entry.pointee.headBytes = limits.headBytes
+        entry.pointee.bodyRate = limits.bodyRate
+        entry.pointee.sourceConnections = limits.source.connections
+        let source = limits.source
+        entry.pointee.sourceRate =
+            source.requests == 0 ? nil : SourceTable.Rate(requests: source.requests, period: source.period)
+        let isLimited = source.connections > 0 || source.requests > 0
+        entry.pointee.sources = isLimited ? gauges.sources(of: service.name) : nil
     }
 
     // MARK: listeners
@@ -192,26 +226,50 @@ extension ProxyWorker {
             closeListeners(tables.services + index)
             // Exchanges that are going on come to their end, and their connections with them.
             tables.services[index].closes = true
-            tables.services[index].refreshPools(tables.servers)
+            tables.services[index].refreshPools(tables.servers, now: now)
         }
-        for index in 0..<tables.serverCount where !tables.servers[index].isPlanned { closeIdle(of: index) }
+        for index in 0..<tables.serverCount where !tables.servers[index].isPlanned {
+            closeIdle(of: index)
+            postpone(tables.servers[index].waiters)
+        }
         forEachConnection { worker, fd, slot in
             guard slot.pointee.role == .client, slot.pointee.phase == .head, slot.pointee.held == nil else { return }
             if !worker.tables.services[Int(slot.pointee.service)].isPlanned { worker.closeClient(fd) }
         }
     }
 
-    /// What checks or the operator say about a server of the current plan.
-    mutating func set(service: Int, server: Int, health: ServicePlan.Health?, duty: ServicePlan.Duty?) {
+    /// What checks or the operator say about a server of the current plan; nil leaves it as it is.
+    mutating func set(
+        service: Int, server: Int, health: ServicePlan.Health?, duty: ServicePlan.Duty?, weight: Int?
+    ) {
         guard tables.planned.indices.contains(service), tables.planned[service] >= 0 else { return }
         let entry = tables.services + tables.planned[service]
         guard server >= 0, server < entry.pointee.serverCount else { return }
         let index = entry.pointee.serverIndex(server)
+        let before = tables.servers[index]
         if let health { tables.servers[index].health = health }
         if let duty { tables.servers[index].duty = duty }
+        if let weight { tables.servers[index].weight = Int32(min(max(0, weight), ServicePlan.Limit.weight)) }
         tables.servers[index].isDirty = true
-        entry.pointee.refreshPools(tables.servers)
-        if !tables.servers[index].takesBoundClients { closeIdle(of: index) }
+        noteChange(of: index, in: entry, since: before)
+    }
+
+    private mutating func noteChange(
+        of index: Int, in service: UnsafeMutablePointer<ServiceEntry>, since before: ServerEntry
+    ) {
+        let hasComeUp = tables.servers[index].takesBoundClients && !before.takesBoundClients
+        // The first servers of a new process come up together, and nobody is spared by a slow start.
+        if hasComeUp && before.health != .unverified { beginRamp(index) }
+        if hasComeUp { noteSuccess(index) }
+        if tables.servers[index].weight != before.weight {
+            for place in 0..<service.pointee.poolCount { service.pointee.pools?[place].buildRing(tables.servers) }
+        }
+        service.pointee.refreshPools(tables.servers, now: now)
+        markFreed(index)
+        if tables.servers[index].takesBoundClients { return }
+        closeIdle(of: index)
+        postpone(tables.servers[index].waiters)
+        if before.takesBoundClients && service.pointee.closesSessions { closeSessions(of: index) }
     }
 
     mutating func closeIdle(of index: Int) {

@@ -15,6 +15,11 @@ struct PlanTables {
     var serviceCount = 0
     var serverCount = 0
 
+    /// Servers that may have a place for somebody who waits, each at most once.
+    let freed: UnsafeMutablePointer<UInt16>
+    var freedCount = 0
+    var ejectedCount = 0
+
     /// Of the plan that was taken last; 0: none yet.
     var serial: UInt32 = 0
     /// The plan's order -> index in `services`; -1: there was no room.
@@ -39,6 +44,7 @@ struct PlanTables {
         servers = .allocate(capacity: Self.serverCapacity)
         serviceLatencies = .allocate(capacity: Self.serviceCapacity)
         serverLatencies = .allocate(capacity: Self.serverCapacity)
+        freed = .allocate(capacity: Self.serverCapacity)
     }
 
     func deallocate() {
@@ -56,6 +62,7 @@ struct PlanTables {
         servers.deallocate()
         serviceLatencies.deallocate()
         serverLatencies.deallocate()
+        freed.deallocate()
     }
 
     /// An entry for a new service; nil when the table is full of services that left the plan and still have clients.
@@ -80,9 +87,9 @@ struct PlanTables {
     /// Frees the entries that are in no plan and that no connection names any more.
     mutating func reclaim() {
         for (identity, index) in serverNames where !servers[index].isPlanned {
-            guard servers[index].exchanges == 0, servers[index].idleCount == 0, servers[index].boundCount == 0 else {
-                continue
-            }
+            guard servers[index].exchanges == 0, servers[index].idleCount == 0, servers[index].boundCount == 0,
+                servers[index].waiters.count == 0, !servers[index].isFreed
+            else { continue }
             // A client may still name it by its cookie; the next request of that client looks the name up again.
             serverNames[identity] = nil
             servers[index].cookie.deallocate()

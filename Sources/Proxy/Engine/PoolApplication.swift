@@ -16,11 +16,16 @@ extension ProxyWorker {
             UInt16(service.pools.indices.first { pools[$0].name.equals(old.name) } ?? Int(Connection.noPool))
         }
         tables.poolMoves[index] = moves.enumerated().allSatisfy { $0.offset == Int($0.element) } ? nil : moves
-        for var pool in former { pool.deallocate() }
+        for (place, old) in former.enumerated() {
+            if moves[place] == Connection.noPool { postpone(old.waiters) }
+            var pool = old
+            pool.deallocate()
+        }
         entry.pointee.pools?.deallocate()
         entry.pointee.pools = pools
         entry.pointee.poolCount = service.pools.count
-        entry.pointee.refreshPools(tables.servers)
+        for place in 0..<entry.pointee.poolCount { pools[place].buildRing(tables.servers) }
+        entry.pointee.refreshPools(tables.servers, now: now)
     }
 
     /// Requests that are under way stay with the pool they were sent to, wherever it stands in the new plan; one whose

@@ -55,6 +55,17 @@ package struct ProxyWorker: ~Copyable {
     var pipes = PipePool()
     var ready = ReadyQueue()
     var tables = PlanTables()
+    /// The doorbells of all workers by number; -1: no such worker.
+    let peerBells: UnsafeMutablePointer<Int32>
+    var seenEjections: UInt32 = 0
+    /// Clients of all services and workers, and how many there may be.
+    let allClients: ConnectionGauge
+    var mostClients = Int.max
+    /// Connections that wait for buffers.
+    var starved = ReadyQueue()
+    var reserve: [Int32] = []
+    /// State of the generator that `random` draws from.
+    var random: UInt64
     var lastPulse: UInt32
     /// Accepts at once: doubles while connections wait, halves when none do.
     var acceptBurst = 1
@@ -92,6 +103,13 @@ package struct ProxyWorker: ~Copyable {
         guard epoll >= 0, inbox.bell >= 0 else { throw WorkerError(call: "epoll_create1", code: errno) }
         self.epoll = epoll
         events = .allocate(capacity: Size.events)
+        peerBells = .allocate(capacity: ServicePlan.Limit.threads)
+        peerBells.initialize(repeating: -1, count: ServicePlan.Limit.threads)
+        allClients = gauges.all
+        reserve.reserveCapacity(16)
+        random = 0
+        getentropy(&random, MemoryLayout<UInt64>.size)
+        random |= 1
         scratch = .allocate(capacity: Size.scratch)
         outputBuffer = .allocate(capacity: Size.output)
         microseconds = Self.microsecondsNow()
@@ -99,6 +117,7 @@ package struct ProxyWorker: ~Copyable {
         logClock.set(monotonic: microseconds)
         lastPulse = now &- 100
         wheel = TimerWheel(now: now)
+        gauges.register(number, bell: inbox.bell)
         watch(inbox.bell, as: .bell)
         if control != nil { watch(channel, as: .channel) }
     }
@@ -111,6 +130,9 @@ package struct ProxyWorker: ~Copyable {
         wheel.deallocate()
         ready.deallocate()
         tables.deallocate()
+        peerBells.deallocate()
+        starved.deallocate()
+        for fd in reserve { close(fd) }
     }
 
     private func watch(_ fd: Int32, as role: Connection.Role) {
@@ -156,6 +178,7 @@ package struct ProxyWorker: ~Copyable {
         while !stops {
             let count = epoll_wait(epoll, events, Int32(Size.events), waitMilliseconds())
             readClock()
+            if gauges.ejections.load(ordering: .relaxed) != seenEjections { readEjections() }
             var i = 0
             while i < Int(count) {
                 if i & 15 == 15 { readClock() }
@@ -164,6 +187,7 @@ package struct ProxyWorker: ~Copyable {
             }
             handleReady()
             handleDeadlines()
+            serveQueues()
             ringForLog()
             if lingersUntil != 0 && Int32(bitPattern: now &- lingersUntil) >= 0 { stops = true }
             if now &- lastPulse >= PulseInterval.ticks { beat() }
@@ -172,7 +196,7 @@ package struct ProxyWorker: ~Copyable {
     }
 
     private func waitMilliseconds() -> Int32 {
-        if ready.count > 0 { return 0 }
+        if ready.count > 0 || tables.freedCount > 0 { return 0 }
         let sinceLast = now &- lastPulse
         let pulse = sinceLast >= PulseInterval.ticks ? 0 : PulseInterval.ticks &- sinceLast
         let limit = hasLogged ? min(pulse, 1) : pulse
@@ -272,7 +296,7 @@ package struct ProxyWorker: ~Copyable {
         case .tunnel: relayTunnel(fd)
         case .lingering: discard(fd)
         case .closing: if slot.pointee.flags.contains(.hungUp) { clientGone(fd) }
-        case .connecting, .parked, .idle, .bound: break
+        case .connecting, .idle, .bound: break
         }
     }
 
@@ -284,7 +308,7 @@ package struct ProxyWorker: ~Copyable {
         case .body: relayResponse(fd)
         case .tunnel: relayTunnel(fd)
         case .idle, .bound: closeServer(fd)  // it closed, or it talks although nobody asked
-        case .connecting, .parked, .response, .closing, .lingering, .greeting, .hello: break
+        case .connecting, .response, .closing, .lingering, .greeting, .hello: break
         }
     }
 

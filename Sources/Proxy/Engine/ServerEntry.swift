@@ -13,6 +13,30 @@ struct ServerEntry {
     var duty = ServicePlan.Duty.ready
     var weight: Int32 = 1
     var proxyHeader = ServicePlan.ProxyHeader.none
+    var isBackup = false
+    /// Hash of its name: the origin of its points on a ring.
+    var identity: UInt64 = 0
+
+    /// Since when its weight grows, if it does.
+    var rampStart: UInt32 = 0
+    var isRamping = false
+    var slowStartTicks: UInt32 = 0
+
+    /// What the workers know together about it.
+    var board: ServerBoard?
+    /// Exchanges of all workers at once; 0: no limit.
+    var maxConnections = 0
+    /// Clients whose cookie names it, and who wait for a place.
+    var waiters = WaitList()
+    /// In the worker's list of servers that may have a place for who waits.
+    var isFreed = false
+
+    /// In a row, as this worker saw them.
+    var connectErrors: UInt16 = 0
+    var serverErrors: UInt16 = 0
+    /// Left out because it failed, as `board` says.
+    var isEjected = false
+    var ejectedUntil: UInt32 = 0
 
     /// Exchanges going on.
     var exchanges: Int32 = 0
@@ -37,6 +61,18 @@ struct ServerEntry {
     /// Takes clients that nothing binds to a server.
     @inline(__always)
     var takesNewClients: Bool { health == .up && duty == .ready && weight > 0 && isPlanned }
+
+    /// Something has gone wrong lately: a success has to be noted.
+    @inline(__always)
+    var isTroubled: Bool { connectErrors | serverErrors != 0 || isEjected }
+
+    func isTrialDue(now: UInt32) -> Bool { isEjected && Int32(bitPattern: now &- ejectedUntil) >= 0 }
+
+    /// How far slow start has come: 1 to 255.
+    func ramp(now: UInt32) -> UInt8 {
+        guard isRamping, slowStartTicks > 0 else { return 255 }
+        return UInt8(max(1, min(255, UInt64(now &- rampStart) &* 255 / UInt64(slowStartTicks))))
+    }
 
     /// Takes clients whose cookie names it, too.
     @inline(__always)
@@ -68,6 +104,23 @@ struct ServiceEntry {
     var clientTicks: UInt32 = 1
     var serverTicks: UInt32 = 1
     var requestTicks: UInt32 = 1
+    var attemptTicks: UInt32 = 1
+    var queueTicks: UInt32 = 1
+
+    /// Requests that wait for a place in this worker, and how many may.
+    var waiting = 0
+    var maxQueue = 0
+    var nextTicket: UInt32 = 0
+    var ejection = ServicePlan.Ejection()
+    var closesSessions = false
+
+    /// Bytes of a request's head, and bytes a second of a body (0: no limit).
+    var headBytes = HeadLimit.bytes
+    var bodyRate = 0
+    /// What each client address may; nil and 0: no limit.
+    var sources: SourceTable?
+    var sourceConnections = 0
+    var sourceRate: SourceTable.Rate?
 
     var maxConnections: Int = 1
     /// Client connections of all workers.
@@ -112,8 +165,8 @@ struct ServiceEntry {
     }
 
     /// To be called whenever something changed that decides who gets new clients.
-    func refreshPools(_ servers: UnsafePointer<ServerEntry>) {
-        for place in 0..<poolCount { pools?[place].refresh(servers) }
+    func refreshPools(_ servers: UnsafePointer<ServerEntry>, now: UInt32) {
+        for place in 0..<poolCount { pools?[place].refresh(servers, now: now) }
     }
 
     mutating func deallocateLists() {

@@ -11,7 +11,12 @@ extension ProxyWorker {
         let service = tables.services + index
         guard let gauge = service.pointee.gauge else { return }
         for _ in 0..<acceptBurst {
-            guard gauge.enter(limit: service.pointee.maxConnections) else {
+            guard !buffers.isTight, gauge.enter(limit: service.pointee.maxConnections) else {
+                pauseListeners(service)
+                return
+            }
+            guard allClients.enter(limit: mostClients) else {
+                gauge.leave()
                 pauseListeners(service)
                 return
             }
@@ -20,18 +25,31 @@ extension ProxyWorker {
             let fd = socket_accept(listener, &name, &length)
             if fd < 0 {
                 gauge.leave()
+                allClients.leave()
                 acceptFailed(errno, service)
                 return
             }
             guard Int(fd) < slab.capacity else {
                 gauge.leave()
+                allClients.leave()
                 close(fd)
                 pauseListeners(service)
                 return
             }
+            let address = withUnsafePointer(to: &name) { ClientAddress(UnsafeRawPointer($0)) }
+            guard let source = enterSource(address, service) else {
+                gauge.leave()
+                allClients.leave()
+                service.pointee.counters.dcon &+= 1
+                service.pointee.isDirty = true
+                _ = socket_set_reset_on_close(fd)
+                close(fd)
+                continue
+            }
             let client = open(fd, as: .client, watching: POLLING_READABLE | POLLING_PEER_CLOSED | POLLING_EDGE)
             client.pointee.service = UInt16(index)
-            client.pointee.address = withUnsafePointer(to: &name) { ClientAddress(UnsafeRawPointer($0)) }
+            client.pointee.address = address
+            client.pointee.source = source
             client.pointee.local = slot.pointee.local
             client.pointee.flags.insert(.counted)
             service.pointee.clients &+= 1
@@ -72,7 +90,9 @@ extension ProxyWorker {
     /// A place may have become free, here or in another worker.
     mutating func resumeListeners(_ service: UnsafeMutablePointer<ServiceEntry>) {
         guard service.pointee.isPaused, let gauge = service.pointee.gauge else { return }
-        guard gauge.isBelow(service.pointee.maxConnections) else { return }
+        guard gauge.isBelow(service.pointee.maxConnections), allClients.isBelow(mostClients), !buffers.isTight else {
+            return
+        }
         service.pointee.isPaused = false
         watchListeners(service, POLLING_READABLE)
     }
@@ -94,6 +114,8 @@ extension ProxyWorker {
         slot.pointee.flags.remove(.counted)
         let service = tables.services + Int(slot.pointee.service)
         service.pointee.gauge?.leave()
+        allClients.leave()
+        if slot.pointee.source != 0 { service.pointee.sources?.leave(slot.pointee.source) }
         service.pointee.clients &-= 1
         service.pointee.counters.ended()
         service.pointee.isDirty = true
@@ -107,6 +129,7 @@ extension ProxyWorker {
         if slot.pointee.hasUnsent { blame(slot, .client) }
         endExchange(slot)
         if slot.pointee.bound >= 0 { closeServer(slot.pointee.bound) }
+        leaveQueue(slot)
         leaveService(slot)
         closeSocket(fd, slot)
     }

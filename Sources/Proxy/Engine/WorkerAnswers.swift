@@ -13,6 +13,7 @@ struct ErrorAnswer {
         case 400: (reason, text) = ("Bad Request", "Your browser sent an invalid request.")
         case 408: (reason, text) = ("Request Time-out", "Your browser didn't send a complete request in time.")
         case 413: (reason, text) = ("Payload Too Large", "The request entity exceeds the maximum allowed.")
+        case 429: (reason, text) = ("Too Many Requests", "You have sent too many requests in a given amount of time.")
         case 431:
             (reason, text) = ("Request Header Fields Too Large", "The request's header is larger than the maximum.")
         case 501: (reason, text) = ("Not Implemented", "The server does not support what the request asks for.")
@@ -56,6 +57,7 @@ extension ProxyWorker {
         let slot = slab.slot(fd)
         blame(slot, forStatus: status)
         if slot.pointee.peer >= 0 { closeServer(slot.pointee.peer) }
+        leaveQueue(slot)
         let service = tables.services + Int(slot.pointee.service)
         if slot.pointee.phase == .tunnel || slot.pointee.flags.contains(.answered) {
             closeClient(fd)

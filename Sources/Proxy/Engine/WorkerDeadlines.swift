@@ -14,6 +14,11 @@ extension ProxyWorker {
     }
 
     private mutating func clientLate(_ fd: Int32, _ slot: ConnectionSlot) {
+        if !slot.pointee.flags.isDisjoint(with: [.waits, .pauses]) {
+            resumeClient(fd, slot)
+            return
+        }
+        if keepsRate(fd, slot) { return }
         let service = tables.services + Int(slot.pointee.service)
         switch slot.pointee.phase {
         case .head:
@@ -52,24 +57,24 @@ extension ProxyWorker {
         case .closing, .lingering:
             if slot.pointee.hasUnsent { blame(slot, .clientTimeout) }
             closeClient(fd)
-        case .connecting, .parked, .idle, .bound: break
+        case .connecting, .idle, .bound: break
         }
     }
 
     /// The client's body isn't late: the server hasn't been reached yet, or doesn't take it.
-    private func isServersTurn(_ server: Int32) -> Bool {
+    func isServersTurn(_ server: Int32) -> Bool {
         let slot = slab.slot(server)
-        return slot.pointee.phase == .connecting || slot.pointee.phase == .parked || slot.pointee.hasUnsent
+        return slot.pointee.phase == .connecting || slot.pointee.hasUnsent
     }
 
     private mutating func serverLate(_ fd: Int32, _ slot: ConnectionSlot) {
         switch slot.pointee.phase {
         case .connecting:
             blame(slab.slot(slot.pointee.peer), .serverTimeout)
-            serverBroke(fd, .connect)
-        case .parked: resumeParked(fd)
+            serverBroke(fd, .unanswered)
         case .idle, .bound: closeServer(fd)
         case .head:
+            if hasReached(fd, slot) { return }
             let client = slab.slot(slot.pointee.peer)
             if (client.pointee.phase == .body && !slot.pointee.hasUnsent) || client.pointee.hasUnsent {
                 // It is the client that keeps the server waiting, and the client has a deadline of its own.

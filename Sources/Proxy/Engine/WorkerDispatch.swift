@@ -27,16 +27,23 @@ struct RequestBytes {
 
 /// Why a server's part in an exchange ended before its response began.
 enum Breakage {
-    /// It refused, or wasn't reached in time.
+    /// It refused.
     case connect
+    /// Nothing came back in time, not even from its kernel.
+    case unanswered
     /// It closed, or reset.
     case closed
 }
 
 /// Choosing a server, reaching it, and going on to the next when that fails.
 extension ProxyWorker {
-    private enum Choice {
+    enum Choice {
+        /// The client holds a place there, if the server has a limit.
         case server(Int)
+        /// It has no place now, and the request is for it alone.
+        case full(Int)
+        /// Nobody of the pool has a place now.
+        case allFull
         /// Everyone was tried: again in a moment.
         case later
         case nobody
@@ -55,17 +62,27 @@ extension ProxyWorker {
     /// Pause before servers that failed this request are tried again. HAProxy's is 1 s.
     private static let turnaroundTicks = TimerWheel.ticks(300)
 
-    /// Brings the client's request to a server. Ends with the exchange begun, parked, or answered with an error.
-    mutating func dispatch(_ fd: Int32, _ request: RequestBytes) {
+    /// Brings the client's request to a server. Ends with the exchange begun, the request waiting, or an error answered.
+    ///
+    /// - Parameter index: a server at which the client holds a place already, because it was its turn; -1: none.
+    mutating func dispatch(_ fd: Int32, _ request: RequestBytes, to index: Int = -1) {
         let client = slab.slot(fd)
+        if client.pointee.attempts == 0 { client.pointee.soughtSince = now }
+        var choice = index >= 0 ? Choice.server(index) : choose(client)
         while true {
-            switch choose(client) {
+            switch choice {
             case .nobody:
                 give(request)
                 answer(fd, 503)
                 return
             case .later:
-                park(fd, client, request)
+                pause(fd, client, request, ticks: Self.turnaroundTicks)
+                return
+            case .full(let index):
+                enqueue(fd, client, request, for: index)
+                return
+            case .allFull:
+                enqueue(fd, client, request, for: nil)
                 return
             case .server(let index):
                 countRetry(client, index)
@@ -73,88 +90,57 @@ extension ProxyWorker {
                 if client.pointee.exchange.assigned == ExchangeRecord.never {
                     client.pointee.exchange.assigned = client.pointee.exchange.offset(microseconds)
                 }
-                switch attempt(fd, client, index, request) {
+                let result = attempt(fd, client, index, request)
+                if case .begun = result { return }
+                releasePlace(client, index)
+                switch result {
                 case .begun: return
                 case .stale: client.pointee.flags.insert(.avoidsPool)
                 case .outOfDescriptors:
-                    give(request)
-                    blame(client, .resource, at: .connect)
+                    // Whoever ends next makes room; until then nothing is gained by hurry.
                     tables.services[Int(client.pointee.service)].counters.eint &+= 1
-                    answer(fd, 503)
+                    if isOutOfTime(client) {
+                        give(request)
+                        blame(client, .resource, at: .connect)
+                        answer(fd, 503)
+                    } else {
+                        client.pointee.attempts = max(1, client.pointee.attempts)
+                        pause(fd, client, request, ticks: Self.descriptorTicks)
+                    }
                     return
                 case .failed:
-                    if noteFailure(client, index) { continue }
-                    give(request)
-                    answer(fd, 503)
-                    return
+                    if !noteFailure(client, index, isSilent: false) {
+                        give(request)
+                        answer(fd, 503)
+                        return
+                    }
                 }
+                choice = choose(client)
             }
         }
     }
 
-    @inline(__always)
-    private func choose(_ client: ConnectionSlot) -> Choice {
-        let service = tables.services + Int(client.pointee.service)
-        let last = client.pointee.lastServer
-        if client.pointee.attempts > 0 && !service.pointee.redispatches && last != Connection.noServer {
-            guard isOurs(Int(last), client), tables.servers[Int(last)].takesBoundClients else { return .nobody }
-            return client.pointee.tried == 0 ? .server(Int(last)) : .later
-        }
-        if client.pointee.bound >= 0, client.pointee.flags.contains(.bindsConnection), client.pointee.attempts == 0 {
-            let index = Int(slab.slot(client.pointee.bound).pointee.server)
-            if tables.servers[index].takesBoundClients { return .server(index) }
-        }
-        let bound = Int(client.pointee.server)
-        let isBound =
-            bound != Int(Connection.noServer) && isOurs(bound, client) && tables.servers[bound].takesBoundClients
-        if isBound && client.pointee.tried & bit(bound) == 0 { return .server(bound) }
-        guard let pool = service.pointee.pool(client.pointee.pool) else { return .nobody }
-        let chosen = Balancer.choose(
-            pool, tables.servers, tried: client.pointee.tried, hash: client.pointee.address.hash)
-        if chosen >= 0 { return .server(chosen) }
-        if client.pointee.tried == 0 { return .nobody }
-        return isBound || pool.pointee.hasCandidate ? .later : .nobody
-    }
-
-    /// Not so when the plan changed while the request waited, and the entry has become another service's.
-    @inline(__always)
-    private func isOurs(_ server: Int, _ client: ConnectionSlot) -> Bool {
-        tables.servers[server].service == client.pointee.service
-    }
-
-    private func bit(_ server: Int) -> UInt64 {
-        1 &<< UInt64(Balancer.bitNumber(ofPlace: Int(tables.servers[server].planServer)))
-    }
-
-    @inline(__always)
-    private func countRetry(_ client: ConnectionSlot, _ index: Int) {
-        if client.pointee.attempts == 0 { return }
-        let service = tables.services + Int(client.pointee.service)
-        let last = Int(client.pointee.lastServer)
-        if last == index {
-            service.pointee.counters.wretr &+= 1
-            tables.servers[index].counters.wretr &+= 1
-        } else if last != Int(Connection.noServer) {
-            service.pointee.counters.wredis &+= 1
-            tables.servers[last].counters.wredis &+= 1
-            client.pointee.exchange.isRedispatched = true
-            tables.servers[last].isDirty = true
-        }
-    }
+    /// A server on this machine has answered by now; whoever waits for a descriptor needn't wait longer.
+    private static let descriptorTicks = TimerWheel.ticks(100)
 
     /// false: the request has used up its retries.
-    private func noteFailure(_ client: ConnectionSlot, _ index: Int) -> Bool {
+    private mutating func noteFailure(_ client: ConnectionSlot, _ index: Int, isSilent: Bool) -> Bool {
         let service = tables.services + Int(client.pointee.service)
         service.pointee.counters.econ &+= 1
         service.pointee.isDirty = true
         tables.servers[index].counters.econ &+= 1
         tables.servers[index].isDirty = true
-        return useRetry(client, index)
+        noteConnectError(index, isSilent: isSilent)
+        if useRetry(client, index) { return true }
+        // Nothing was sent, so nothing is risked: whoever wasn't asked yet is asked, however many refused.
+        guard service.pointee.redispatches, let pool = service.pointee.pool(client.pointee.pool) else { return false }
+        return pool.pointee.hasCandidate(tried: client.pointee.tried)
+            || pool.pointee.spare(tried: client.pointee.tried) >= 0
     }
 
     private func useRetry(_ client: ConnectionSlot, _ index: Int) -> Bool {
         client.pointee.tried |= bit(index)
-        client.pointee.attempts += 1
+        client.pointee.attempts = min(client.pointee.attempts, 254) + 1
         return client.pointee.attempts <= tables.services[Int(client.pointee.service)].retries
     }
 
@@ -216,7 +202,7 @@ extension ProxyWorker {
     ) -> Attempt {
         let name = tables.servers[index].name
         var server = socket_open(name.family, Int32(SOCK_STREAM.rawValue), 0)
-        if server < 0 && (errno == EMFILE || errno == ENFILE) && evictIdle() {
+        if server < 0 && (errno == EMFILE || errno == ENFILE) && (evictIdle() || useReserve()) {
             server = socket_open(name.family, Int32(SOCK_STREAM.rawValue), 0)
         }
         guard server >= 0, Int(server) < slab.capacity else {
@@ -265,7 +251,7 @@ extension ProxyWorker {
         if !isConnected {
             slot.pointee.phase = .connecting
             store(request, in: slot, sent: 0)
-            wheel.arm(slab, server, slot, at: now &+ tables.services[Int(client.pointee.service)].connectTicks)
+            wheel.arm(slab, server, slot, at: now &+ attemptTicks(client, index))
         } else if client.pointee.phase == .tunnel {
             client.pointee.exchange.connected = client.pointee.exchange.offset(microseconds)
             slot.pointee.phase = .tunnel
@@ -277,6 +263,17 @@ extension ProxyWorker {
             noteSent(server, slot, client, request, sent)
         }
         return .begun
+    }
+
+    /// How long this attempt may take: little while there is another server to try, otherwise all that is left.
+    private func attemptTicks(_ client: ConnectionSlot, _ index: Int) -> UInt32 {
+        let service = tables.services + Int(client.pointee.service)
+        let rest = Int32(bitPattern: client.pointee.soughtSince &+ service.pointee.connectTicks &- now)
+        let left = UInt32(max(1, rest))
+        guard service.pointee.redispatches, let pool = service.pointee.pool(client.pointee.pool) else { return left }
+        let tried = client.pointee.tried | bit(index)
+        guard pool.pointee.hasCandidate(tried: tried) || pool.pointee.spare(tried: tried) >= 0 else { return left }
+        return min(left, service.pointee.attemptTicks)
     }
 
     /// A single short message goes out at once anyway (RFC 896): the option matters where more follows.
@@ -303,8 +300,9 @@ extension ProxyWorker {
 
     /// Parts a server's connection from its client, and ends the exchange in the books.
     @inline(__always)
-    func unlinkExchange(_ slot: ConnectionSlot) {
+    mutating func unlinkExchange(_ slot: ConnectionSlot) {
         let index = Int(slot.pointee.server)
+        releasePlace(slab.slot(slot.pointee.peer), index)
         tables.servers[index].exchanges &-= 1
         tables.services[Int(slot.pointee.service)].exchanges &-= 1
         tables.servers[index].counters.ended()
@@ -331,7 +329,7 @@ extension ProxyWorker {
         _ server: Int32, _ slot: ConnectionSlot, _ client: ConnectionSlot, _ request: RequestBytes, _ sent: Int
     ) {
         if sent > 0 { slot.pointee.flags.insert(.sent) }
-        wheel.arm(slab, server, slot, at: now &+ tables.services[Int(client.pointee.service)].serverTicks)
+        wheel.arm(slab, server, slot, at: now &+ firstTicks(client))
         if sent == request.count && !client.pointee.flags.contains(.replayable) {
             give(request)
         } else {
@@ -344,9 +342,35 @@ extension ProxyWorker {
         }
     }
 
+    /// A host that is gone answers no segment at all: a request that may go elsewhere needn't wait for it as long as for
+    /// a server that thinks.
+    @inline(__always)
+    private func firstTicks(_ client: ConnectionSlot) -> UInt32 {
+        let ticks = tables.services[Int(client.pointee.service)].serverTicks
+        return client.pointee.flags.contains(.replayable) ? min(ticks, Self.reachTicks) : ticks
+    }
+
+    private static let reachTicks = TimerWheel.ticks(1_000)
+
+    /// The first deadline after a request was sent. true: there is more time, or the request went elsewhere.
+    mutating func hasReached(_ fd: Int32, _ slot: ConnectionSlot) -> Bool {
+        let ticks = tables.services[Int(slot.pointee.service)].serverTicks
+        let client = slab.slot(slot.pointee.peer)
+        guard !slot.pointee.flags.contains(.reachSeen), ticks > Self.reachTicks,
+            client.pointee.flags.contains(.replayable), slot.pointee.flags.contains(.rewindable)
+        else { return false }
+        slot.pointee.flags.insert(.reachSeen)
+        if socket_is_unacknowledged(fd, 500) {
+            serverBroke(fd, .unanswered)
+        } else {
+            wheel.arm(slab, fd, slot, at: now &+ ticks &- Self.reachTicks)
+        }
+        return true
+    }
+
     /// Keeps the request with the server's connection until it has answered, or someone else has to.
     @inline(__always)
-    private mutating func store(_ request: RequestBytes, in slot: ConnectionSlot, sent: Int) {
+    mutating func store(_ request: RequestBytes, in slot: ConnectionSlot, sent: Int) {
         slot.pointee.flags.insert(.rewindable)
         guard let bytes = request.bytes else { return }
         if let sizeClass = request.ownedClass {
@@ -363,12 +387,12 @@ extension ProxyWorker {
         slot.pointee.queueSent = Int32(sent)
     }
 
-    private mutating func give(_ request: RequestBytes) {
+    mutating func give(_ request: RequestBytes) {
         if let bytes = request.bytes, let sizeClass = request.ownedClass { buffers.give(bytes, sizeClass) }
     }
 
-    /// Takes the request back from a server that won't answer it. nil: part of it is gone.
-    private mutating func takeBack(_ slot: ConnectionSlot) -> RequestBytes? {
+    /// Takes the request back from a server that won't answer it, or from a client that waited. nil: part of it is gone.
+    mutating func takeBack(_ slot: ConnectionSlot) -> RequestBytes? {
         guard slot.pointee.flags.contains(.rewindable) else { return nil }
         let request = RequestBytes(
             owned: slot.pointee.queue, count: Int(slot.pointee.queueCount), sizeClass: slot.pointee.queueClass)
@@ -457,22 +481,19 @@ extension ProxyWorker {
             return
         }
         let hasRetry: Bool
-        if breakage == .connect {
-            hasRetry = noteFailure(client, index)
-        } else {
+        if breakage == .closed {
             countBrokenResponse(client, index)
+            noteServerError(index)
             hasRetry = useRetry(client, index)
+        } else {
+            hasRetry = noteFailure(client, index, isSilent: breakage == .unanswered)
         }
-        guard let request else {
-            answer(peer, breakage == .connect ? 503 : 502)
-            return
-        }
-        if hasRetry {
+        if hasRetry, let request {
             dispatch(peer, request)
             return
         }
-        give(request)
-        answer(peer, breakage == .connect ? 503 : 502)
+        if let request { give(request) }
+        answer(peer, breakage == .closed ? 502 : 503)
     }
 
     func countBrokenResponse(_ client: ConnectionSlot, _ index: Int) {
@@ -483,34 +504,5 @@ extension ProxyWorker {
         tables.servers[index].counters.eresp &+= 1
         tables.servers[index].counters.srvAbrt &+= 1
         tables.servers[index].isDirty = true
-    }
-
-    /// Keeps the request for the next round, in the slot of a socket that isn't connected to anything.
-    private mutating func park(_ fd: Int32, _ client: ConnectionSlot, _ request: RequestBytes) {
-        let index = Int(client.pointee.lastServer)
-        let placeholder = socket_open(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard placeholder >= 0, Int(placeholder) < slab.capacity, index != Int(Connection.noServer) else {
-            if placeholder >= 0 { close(placeholder) }
-            give(request)
-            answer(fd, 503)
-            return
-        }
-        let slot = open(placeholder, as: .server, watching: POLLING_EDGE)
-        slot.pointee.peer = fd
-        slot.pointee.service = client.pointee.service
-        slot.pointee.phase = .parked
-        client.pointee.peer = placeholder
-        store(request, in: slot, sent: 0)
-        wheel.arm(slab, placeholder, slot, at: now &+ Self.turnaroundTicks)
-    }
-
-    /// The pause is over: every server may be tried again.
-    mutating func resumeParked(_ fd: Int32) {
-        let slot = slab.slot(fd)
-        let peer = slot.pointee.peer
-        let request = takeBack(slot)
-        closeServer(fd)
-        slab.slot(peer).pointee.tried = 0
-        if let request { dispatch(peer, request) } else { answer(peer, 503) }
     }
 }

@@ -8,7 +8,8 @@ package enum WorkerCommand: Sendable {
     /// `logs` the number of each service's sink, -1 for none.
     case plan(ServicePlan, serial: UInt32, listeners: [[Int32]], logs: [Int] = [])
     /// What is known about a server of the current plan; nil leaves it as it is.
-    case server(service: Int, server: Int, health: ServicePlan.Health?, duty: ServicePlan.Duty?)
+    case server(
+        service: Int, server: Int, health: ServicePlan.Health?, duty: ServicePlan.Duty?, weight: Int? = nil)
     /// Returns from `run`.
     case stop
 }

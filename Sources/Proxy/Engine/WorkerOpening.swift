@@ -40,6 +40,14 @@ extension ProxyWorker {
     private mutating func beginTCP(_ fd: Int32, _ client: ConnectionSlot) {
         client.pointee.phase = .tunnel
         client.pointee.deadline = 0
+        let service = tables.services + Int(client.pointee.service)
+        guard admitsRequest(client, service) else {
+            service.pointee.counters.dses &+= 1
+            blame(client, .proxy, at: .request)
+            _ = socket_set_reset_on_close(fd)
+            closeClient(fd)
+            return
+        }
         guard let held = client.pointee.held else {
             dispatch(fd, .none)
             return

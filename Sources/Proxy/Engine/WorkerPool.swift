@@ -81,11 +81,10 @@ extension ProxyWorker {
         switch slot.pointee.phase {
         case .idle: unlinkIdle(slot)
         case .bound: unbind(slot)
-        case .parked: slab.slot(slot.pointee.peer).pointee.peer = -1
         default: unlinkExchange(slot)
         }
         // We close first: without a reset the port would wait 60 s for nothing, and there are 28,000 of them.
-        let isQuiet = slot.pointee.phase == .connecting || slot.pointee.phase == .parked
+        let isQuiet = slot.pointee.phase == .connecting
         if !isQuiet && !slot.pointee.flags.contains(.peerClosed) { _ = socket_set_reset_on_close(fd) }
         closeSocket(fd, slot)
     }

@@ -12,6 +12,10 @@ extension ProxyWorker {
     mutating func beat() {
         lastPulse = now
         resumeAllListeners()
+        markAllFreed()
+        reviewServers()
+        feedStarved()
+        fillReserve()
         pulses &+= 1
         if pulses % 128 == 0 { buffers.trim() }
         if channel < 0 { return }

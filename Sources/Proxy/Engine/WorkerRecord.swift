@@ -73,12 +73,12 @@ extension ProxyWorker {
         let peer = client.pointee.peer
         guard peer >= 0 else {
             if client.pointee.exchange.status != 0 { return .last }
+            if client.pointee.flags.contains(.waits) { return .queue }
             if client.pointee.phase == .head { return .request }
             return client.pointee.exchange.responded == ExchangeRecord.never ? .connect : .data
         }
         switch slab.slot(peer).pointee.phase {
         case .connecting: return .connect
-        case .parked: return client.pointee.attempts == 0 ? .queue : .connect
         case .head: return .headers
         case .body, .tunnel, .response, .closing, .lingering, .idle, .bound, .greeting, .hello: return .data
         }

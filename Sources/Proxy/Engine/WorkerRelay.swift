@@ -28,6 +28,10 @@ extension ProxyWorker {
     mutating func relay(_ from: Int32, _ source: ConnectionSlot, _ to: Int32, _ sink: ConnectionSlot) -> Relayed {
         for _ in 0..<Self.rounds {
             if sink.pointee.hasUnsent || !source.pointee.flags.contains(.readable) { return .waiting }
+            if buffers.isTight {
+                starve(from)
+                return .waiting
+            }
             let result =
                 shouldSplice(source) && takePipe(sink)
                 ? spliceOnce(from, source, to, sink) : copyOnce(from, source, to, sink)
@@ -126,6 +130,7 @@ extension ProxyWorker {
         let to = source.pointee.peer
         guard to >= 0, !source.pointee.flags.contains(.ended) else {
             if to >= 0 && source.pointee.flags.contains(.hungUp) { closeTunnel(from) }
+            if to < 0 && source.pointee.role == .client && source.pointee.flags.contains(.hungUp) { clientGone(from) }
             return
         }
         let sink = slab.slot(to)

@@ -14,6 +14,10 @@ extension ProxyWorker {
                 continue
             }
             if !slot.pointee.flags.contains(.readable) { return }
+            if buffers.isTight {
+                starve(fd)
+                return
+            }
             if slot.pointee.held != nil {
                 if !readMore(fd, slot) { return }
                 continue
@@ -30,7 +34,8 @@ extension ProxyWorker {
 
     /// More of a head that was too short; it is parsed again only when its end has come.
     private mutating func readMore(_ fd: Int32, _ slot: ConnectionSlot) -> Bool {
-        guard let (space, room) = growHeld(slot) else {
+        let limit = tables.services[Int(slot.pointee.service)].headBytes
+        guard let (space, room) = growHeld(slot, limit: limit) else {
             answer(fd, 431)
             return false
         }
@@ -48,7 +53,7 @@ extension ProxyWorker {
         }
         countReceived(slot, count)
         slot.pointee.heldCount += Int32(count)
-        if let held = slot.pointee.held, Self.mayBeWhole(held, before, before + count) {
+        if let held = slot.pointee.held, Self.mayBeWhole(held, before, before + count, limit: limit) {
             slot.pointee.flags.remove(.heldIsPartial)
         }
         return true
@@ -56,8 +61,8 @@ extension ProxyWorker {
 
     /// There is a line end in `start..<end` that ends the head, or that no head may have, or it is too long: so that a
     /// head that comes byte by byte isn't parsed a byte at a time.
-    static func mayBeWhole(_ bytes: Bytes, _ start: Int, _ end: Int) -> Bool {
-        if end >= HeadLimit.bytes { return true }
+    static func mayBeWhole(_ bytes: Bytes, _ start: Int, _ end: Int, limit: Int = HeadLimit.bytes) -> Bool {
+        if end >= limit { return true }
         for i in start..<end where bytes[i] == CharacterClass.lineFeed {
             if i < 1 || bytes[i - 1] != CharacterClass.carriageReturn { return true }
             if i >= 3 && bytes[i - 2] == CharacterClass.lineFeed { return true }
@@ -98,6 +103,11 @@ extension ProxyWorker {
             return false
         }
         noteRequest(slot, head, service)
+        guard admitsRequest(slot, service) else {
+            service.pointee.counters.dreq &+= 1
+            answer(fd, 429)
+            return false
+        }
         recordRequest(slot, head, bytes, service)
         var rest = bytes + head.consumed
         var left = count &- head.consumed
@@ -113,11 +123,15 @@ extension ProxyWorker {
             left &-= portion.taken
             if slot.pointee.body.isDone { slot.pointee.phase = .response }
         }
-        if slot.pointee.phase == .body { touch(fd, slot) }
+        if slot.pointee.phase == .body {
+            watchRate(fd, slot)
+            touch(fd, slot)
+        }
         slot.pointee.pool = 0
         if service.pointee.traffic.routes.count > 0 && !route(fd, slot, service, bytes, head, rest, left) {
             return false
         }
+        slot.pointee.hash = requestHash(service, slot, bytes, head.consumed)
         slot.pointee.server = boundServer(service, slot.pointee.pool, bytes, head)
         recordCookie(slot, head, service)
         hold(slot, rest, left, partial: false)
@@ -132,7 +146,7 @@ extension ProxyWorker {
         service.pointee.isDirty = true
         var flags = slot.pointee.flags
         flags.remove([
-            .keepsAlive, .asksHead, .replayable, .isHTTP10, .asksUpgrade, .answered, .avoidsPool, .cacheable,
+            .keepsAlive, .asksHead, .replayable, .isHTTP10, .asksUpgrade, .answered, .avoidsPool, .cacheable, .isNext,
         ])
         if head.keepsAlive && !service.pointee.closes { flags.insert(.keepsAlive) }
         if head.isHead { flags.insert(.asksHead) }
@@ -145,6 +159,8 @@ extension ProxyWorker {
         slot.pointee.flags = flags
         slot.pointee.tried = 0
         slot.pointee.attempts = 0
+        slot.pointee.queueUntil = 0
+        slot.pointee.rateDue = 0
         slot.pointee.lastServer = Connection.noServer
         slot.pointee.deadline = 0
         if head.isChunked {
@@ -199,7 +215,7 @@ extension ProxyWorker {
         guard peer >= 0 else { return }
         let server = slab.slot(peer)
         switch server.pointee.phase {
-        case .connecting, .parked: return
+        case .connecting: return
         default: if server.pointee.flags.contains(.sendBroken) { return }
         }
         switch relay(fd, slot, peer, server) {
@@ -207,6 +223,7 @@ extension ProxyWorker {
         case .complete:
             slot.pointee.phase = .response
             slot.pointee.deadline = 0
+            slot.pointee.rateDue = 0
             touch(peer, server)
         case .malformed:
             tables.services[Int(slot.pointee.service)].counters.ereq &+= 1

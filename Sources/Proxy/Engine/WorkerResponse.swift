@@ -149,7 +149,7 @@ extension ProxyWorker {
     }
 
     @inline(__always)
-    private func noteResponse(
+    private mutating func noteResponse(
         _ slot: ConnectionSlot, _ client: ConnectionSlot, _ head: ResponseHead, _ rules: ResponseRules
     ) {
         let service = tables.services + Int(slot.pointee.service)
@@ -161,6 +161,7 @@ extension ProxyWorker {
             client.pointee.exchange.cookieAnswered = rules.cookieLine == nil ? .notSet : .inserted
         }
         forgive(client)
+        noteStatus(Int(slot.pointee.server), head.status)
         if head.keepsAlive { slot.pointee.flags.insert(.keepsAlive) } else { slot.pointee.flags.remove(.keepsAlive) }
         if !head.clientKeepsAlive { client.pointee.flags.remove(.keepsAlive) }
         if head.hasNoBody(rules) {
@@ -209,6 +210,7 @@ extension ProxyWorker {
         let slot = slab.slot(fd)
         let peer = slot.pointee.peer
         countBrokenResponse(slab.slot(peer), Int(slot.pointee.server))
+        noteServerError(Int(slot.pointee.server))
         blame(slab.slot(peer), .proxy)
         answer(peer, 502)
     }

@@ -63,6 +63,7 @@ extension ProxyWorker {
 
     /// Asks for an event when the socket takes bytes again, and gives the peer its time for that.
     mutating func awaitRoom(_ fd: Int32, _ slot: ConnectionSlot) {
+        watchDelivery(fd, slot)
         touch(fd, slot)
         if slot.pointee.flags.contains(.watchesOutput) { return }
         slot.pointee.flags.insert(.watchesOutput)
@@ -79,6 +80,7 @@ extension ProxyWorker {
         }
         touch(fd, slot)
         if slot.pointee.hasUnsent { return }
+        if slot.pointee.phase != .body { slot.pointee.rateDue = 0 }
         if slot.pointee.flags.contains(.shutAfterFlush) {
             shutOutput(fd, slot)
             if endTunnel(fd) { return }
@@ -197,10 +199,12 @@ extension ProxyWorker {
     }
 
     /// Makes room behind what is held, up to a whole head.
-    mutating func growHeld(_ slot: ConnectionSlot) -> (space: Bytes, count: Int)? {
+    mutating func growHeld(
+        _ slot: ConnectionSlot, limit: Int = HeadLimit.bytes
+    ) -> (space: Bytes, count: Int)? {
         guard let held = slot.pointee.held else { return nil }
         let count = Int(slot.pointee.heldCount)
-        if count >= HeadLimit.bytes { return nil }
+        if count >= limit { return nil }
         if count == BufferPool.size(slot.pointee.heldClass) {
             let larger = buffers.take(slot.pointee.heldClass + 1)
             memcpy(larger, held, count)
@@ -209,7 +213,7 @@ extension ProxyWorker {
             slot.pointee.heldClass += 1
         }
         guard let buffer = slot.pointee.held else { return nil }
-        return (buffer + count, min(BufferPool.size(slot.pointee.heldClass), HeadLimit.bytes) - count)
+        return (buffer + count, min(BufferPool.size(slot.pointee.heldClass), limit) - count)
     }
 
     @inline(__always)
@@ -247,6 +251,9 @@ extension ProxyWorker {
     mutating func touch(_ fd: Int32, _ slot: ConnectionSlot) {
         let service = tables.services + Int(slot.pointee.service)
         let ticks = slot.pointee.role == .client ? service.pointee.clientTicks : service.pointee.serverTicks
-        wheel.arm(slab, fd, slot, at: now &+ ticks)
+        var deadline = now &+ ticks
+        let due = slot.pointee.rateDue
+        if due != 0 && Int32(bitPattern: due &- deadline) < 0 { deadline = due }
+        wheel.arm(slab, fd, slot, at: deadline)
     }
 }

@@ -13,6 +13,9 @@ struct RequestRules {
     var watchedLengths: UInt64 = 0
     /// Ask the server to close after its response.
     var closes = false
+    /// Bytes and fields that a head may have.
+    var headBytes = HeadLimit.bytes
+    var headFields = HeadLimit.fields
 }
 
 /// A request's head, checked and rewritten in one pass over its bytes.
@@ -71,8 +74,8 @@ struct RequestHead {
         _ bytes: UnsafePointer<UInt8>, _ count: Int, rules: RequestRules, source: RequestSource,
         into output: inout HeadOutput
     ) -> HeadVerdict {
-        let limit = min(count, HeadLimit.bytes)
-        let short: HeadVerdict = count >= HeadLimit.bytes ? .rejected(431) : .incomplete
+        let limit = min(count, rules.headBytes)
+        let short: HeadVerdict = count >= rules.headBytes ? .rejected(431) : .incomplete
         var position = 0
         // RFC 9112 section 2.2: an empty line before the request line is ignored.
         while position < limit, bytes[position] == CharacterClass.carriageReturn {
@@ -92,7 +95,7 @@ struct RequestHead {
             switch line.scan(bytes, at: position, limit: limit) {
             case .field:
                 fields &+= 1
-                if fields > HeadLimit.fields { return .rejected(431) }
+                if fields > rules.headFields { return .rejected(431) }
                 let verdict = take(line, bytes, rules: rules, into: &output)
                 if verdict != .complete { return verdict }
                 position = line.next

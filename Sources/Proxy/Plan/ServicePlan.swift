@@ -8,9 +8,16 @@ package struct ServicePlan: Equatable, Sendable {
     /// takes decides; later ones keep that number.
     package var threads: Int
     package var services: [Service]
+    /// Client connections of all services at once, 1 to `Limit.connections`; further ones wait in the kernel's queue.
+    package var maxConnections: Int
+    /// MiB of buffers for requests, bodies and responses on their way, of all workers together, 4 to 1,048,576. Beyond it
+    /// the proxy reads and accepts nothing more until some are free.
+    package var bufferMebibytes: Int
 
-    package init(threads: Int = 1, services: [Service]) {
+    package init(threads: Int = 1, services: [Service], maxConnections: Int = 100_000, bufferMebibytes: Int = 256) {
         self.threads = threads
+        self.maxConnections = maxConnections
+        self.bufferMebibytes = bufferMebibytes
         self.services = services
     }
 
@@ -39,15 +46,6 @@ package struct ServicePlan: Equatable, Sendable {
         case http, tcp
     }
 
-    package enum Balance: UInt8, CaseIterable, Sendable {
-        /// In turns by weight, spread smoothly.
-        case roundrobin
-        /// Fewest connections per weight.
-        case leastconn
-        /// By a hash of the client's address.
-        case source
-    }
-
     package enum ConnectionPolicy: UInt8, CaseIterable, Sendable {
         case keepAlive
         /// One request a connection on both sides: HAProxy's `option httpclose`.
@@ -73,8 +71,11 @@ package struct ServicePlan: Equatable, Sendable {
 
     /// Each 10 ms to 24 h.
     package struct Timeouts: Equatable, Sendable {
-        /// For one attempt to reach a server.
+        /// To reach a server, over all attempts for a request.
         package var connect: Milliseconds
+        /// For one attempt while another server could be tried; the last one has what `connect` leaves. A lost SYN is
+        /// sent again after 1 s (RFC 6298): by then another server has answered.
+        package var attempt: Milliseconds
         /// Silence of a client that has to say or take something.
         package var client: Milliseconds
         /// Silence of a server that has to say or take something.
@@ -87,13 +88,14 @@ package struct ServicePlan: Equatable, Sendable {
 
         package init(
             connect: Milliseconds = 5_000, client: Milliseconds = 50_000, server: Milliseconds = 50_000,
-            request: Milliseconds = 10_000, queue: Milliseconds? = nil
+            request: Milliseconds = 10_000, queue: Milliseconds? = nil, attempt: Milliseconds = 500
         ) {
             self.connect = connect
             self.client = client
             self.server = server
             self.request = request
             self.queue = queue ?? connect
+            self.attempt = attempt
         }
     }
 
@@ -109,10 +111,17 @@ package struct ServicePlan: Equatable, Sendable {
         /// Where it stands until the first `set`; `.up` for a server without a check.
         package var health: Health
         package var duty: Duty
+        /// Used only while no ordinary server of its pool is.
+        package var isBackup: Bool
+        /// Its weight grows for so long after it came up; 0: at once. Up to `Limit.timeout`.
+        package var slowStart: Milliseconds
+        /// Requests (TCP mode: connections) at once, over all threads; further ones wait. 0: no limit; up to
+        /// `Limit.connections`.
+        package var maxConnections: Int
 
         package init(
             name: String, address: Endpoint, cookie: String? = nil, weight: Int = 1, health: Health = .unverified,
-            duty: Duty = .ready
+            duty: Duty = .ready, isBackup: Bool = false, slowStart: Milliseconds = 0, maxConnections: Int = 0
         ) {
             self.name = name
             self.address = address
@@ -120,6 +129,9 @@ package struct ServicePlan: Equatable, Sendable {
             self.weight = weight
             self.health = health
             self.duty = duty
+            self.isBackup = isBackup
+            self.slowStart = slowStart
+            self.maxConnections = maxConnections
         }
     }
 
@@ -138,6 +150,12 @@ package struct ServicePlan: Equatable, Sendable {
         /// Client connections served at once, over all threads; further ones wait in the kernel's queue. 1 to
         /// `Limit.connections`.
         package var maxConnections: Int
+        /// Requests that wait for a server's turn, in each thread; further ones get 503. 0 to `Limit.connections`.
+        package var maxQueue: Int
+        package var ejection: Ejection
+        /// Connections to a server end when it is marked down or goes into maintenance.
+        package var closesSessions: Bool
+        package var limits: ClientLimits
         package var timeouts: Timeouts
         package var servers: [Server]
         /// 1 to `Limit.pools`; the first takes what no rule sends elsewhere.
@@ -151,7 +169,8 @@ package struct ServicePlan: Equatable, Sendable {
             name: String, listeners: [Endpoint], mode: Mode = .http, balance: Balance = .roundrobin,
             connection: ConnectionPolicy = .keepAlive, forwardedFor: Bool = false, cookie: Cookie? = nil,
             retries: Int = 3, redispatch: Bool = true, maxConnections: Int = 2_000, timeouts: Timeouts = Timeouts(),
-            servers: [Server], pools: [Pool]? = nil
+            servers: [Server], pools: [Pool]? = nil, maxQueue: Int = 1_000, ejection: Ejection = Ejection(),
+            closesSessions: Bool = false, limits: ClientLimits = ClientLimits()
         ) {
             self.name = name
             self.listeners = listeners
@@ -164,6 +183,10 @@ package struct ServicePlan: Equatable, Sendable {
             self.maxConnections = maxConnections
             self.timeouts = timeouts
             self.servers = servers
+            self.maxQueue = maxQueue
+            self.ejection = ejection
+            self.closesSessions = closesSessions
+            self.limits = limits
             self.pools = pools ?? [Pool(balance: balance, servers: Array(servers.indices))]
         }
     }

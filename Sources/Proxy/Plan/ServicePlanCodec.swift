@@ -11,6 +11,8 @@ extension ServicePlan {
         writer.put(Self.magic)
         writer.put(Self.version)
         writer.put(UInt8(threads))
+        writer.put(UInt32(maxConnections))
+        writer.put(UInt32(bufferMebibytes))
         writer.put(UInt16(services.count))
         for service in services { service.encode(into: &writer) }
         return writer.bytes
@@ -22,10 +24,13 @@ extension ServicePlan {
         guard try reader.take(UInt32.self) == Self.magic else { throw .damaged("it doesn't begin as one") }
         guard try reader.take(UInt8.self) == Self.version else { throw .damaged("another version") }
         let threads = Int(try reader.take(UInt8.self))
+        let maxConnections = Int(try reader.take(UInt32.self))
+        let bufferMebibytes = Int(try reader.take(UInt32.self))
         var services: [Service] = []
         for _ in 0..<(try reader.takeCount()) { services.append(try Service(from: &reader)) }
         guard reader.isAtEnd else { throw .damaged("bytes after its end") }
-        self.init(threads: threads, services: services)
+        self.init(
+            threads: threads, services: services, maxConnections: maxConnections, bufferMebibytes: bufferMebibytes)
         try validate()
     }
 }
@@ -58,6 +63,9 @@ extension ServicePlan.Server {
         writer.put(health.rawValue)
         writer.put(duty.rawValue)
         writer.put(proxyHeader.rawValue)
+        writer.put(isBackup)
+        writer.put(slowStart)
+        writer.put(UInt32(maxConnections))
     }
 
     fileprivate init(from reader: inout PlanReader) throws(ServicePlanError) {
@@ -69,18 +77,22 @@ extension ServicePlan.Server {
             name: name, address: address, cookie: cookie.isEmpty ? nil : cookie, weight: weight,
             health: try reader.takeCase(), duty: try reader.takeCase())
         proxyHeader = try reader.takeCase()
+        isBackup = try reader.takeFlag()
+        slowStart = try reader.take()
+        maxConnections = Int(try reader.take(UInt32.self))
     }
 }
 
 extension ServicePlan.Timeouts {
     fileprivate func encode(into writer: inout PlanWriter) {
-        for timeout in [connect, client, server, request, queue] { writer.put(timeout) }
+        for timeout in [connect, client, server, request, queue, attempt] { writer.put(timeout) }
     }
 
     fileprivate init(from reader: inout PlanReader) throws(ServicePlanError) {
         self.init(
             connect: try reader.take(), client: try reader.take(), server: try reader.take(),
-            request: try reader.take(), queue: try reader.take(UInt32.self))
+            request: try reader.take(), queue: try reader.take(UInt32.self),
+            attempt: try reader.take())
     }
 }
 
@@ -95,6 +107,10 @@ extension ServicePlan.Service {
         writer.put(UInt8(retries))
         writer.put(redispatch)
         writer.put(UInt32(maxConnections))
+        writer.put(UInt32(maxQueue))
+        ejection.encode(into: &writer)
+        writer.put(closesSessions)
+        limits.encode(into: &writer)
         timeouts.encode(into: &writer)
         writer.put(UInt16(listeners.count))
         for listener in listeners { listener.encode(into: &writer) }
@@ -116,6 +132,10 @@ extension ServicePlan.Service {
         let retries = Int(try reader.take(UInt8.self))
         let redispatch = try reader.takeFlag()
         let maxConnections = Int(try reader.take(UInt32.self))
+        let maxQueue = Int(try reader.take(UInt32.self))
+        let ejection = try ServicePlan.Ejection(from: &reader)
+        let closesSessions = try reader.takeFlag()
+        let limits = try ServicePlan.ClientLimits(from: &reader)
         let timeouts = try ServicePlan.Timeouts(from: &reader)
         var listeners: [ServicePlan.Endpoint] = []
         for _ in 0..<(try reader.takeCount()) { listeners.append(try ServicePlan.Endpoint(from: &reader)) }
@@ -126,7 +146,8 @@ extension ServicePlan.Service {
         self.init(
             name: name, listeners: listeners, mode: mode, connection: connection, forwardedFor: forwardedFor,
             cookie: cookie, retries: retries, redispatch: redispatch, maxConnections: maxConnections,
-            timeouts: timeouts, servers: servers, pools: pools)
+            timeouts: timeouts, servers: servers, pools: pools, maxQueue: maxQueue, ejection: ejection,
+            closesSessions: closesSessions, limits: limits)
         if try reader.takeFlag() { accessLog = try ServicePlan.AccessLog(from: &reader) }
         rules = try ServicePlan.TrafficRules(from: &reader)
     }

@@ -30,6 +30,8 @@ extension ServicePlan {
     /// Checks every bound and every text that reaches the wire.
     package func validate() throws(ServicePlanError) {
         try Self.require((1...Limit.threads).contains(threads), "threads")
+        try Self.require((1...Limit.connections).contains(maxConnections), "max_connections")
+        try Self.require((4...1_048_576).contains(bufferMebibytes), "the memory for buffers")
         try Self.require(services.count <= Limit.services, "the number of services")
         var names = Set<String>()
         var endpoints = Set<Endpoint>()
@@ -63,9 +65,14 @@ extension ServicePlan.Service {
         try ServicePlan.require(servers.count <= Limit.servers, "the number of servers of \(name)")
         try ServicePlan.require((0...Limit.retries).contains(retries), "retries of \(name)")
         try ServicePlan.require((1...Limit.connections).contains(maxConnections), "max_connections of \(name)")
-        for timeout in [timeouts.connect, timeouts.client, timeouts.server, timeouts.request, timeouts.queue] {
+        for timeout in [
+            timeouts.connect, timeouts.client, timeouts.server, timeouts.request, timeouts.queue, timeouts.attempt,
+        ] {
             try ServicePlan.require((10...Limit.timeout).contains(timeout), "a timeout of \(name)")
         }
+        try ServicePlan.require((0...Limit.connections).contains(maxQueue), "max_queue of \(name)")
+        try ejection.validate(in: name)
+        try limits.validate(in: name)
         try cookie?.validate(in: name)
         try accessLog?.sink.validate()
         try validateServers()
@@ -89,6 +96,10 @@ extension ServicePlan.Service {
             guard (server.cookie != nil) == (cookie != nil) else {
                 throw .cookieMismatch("\(name)/\(server.name)", hasRule: cookie != nil)
             }
+            try ServicePlan.require(server.slowStart <= Limit.timeout, "slow_start of \(name)/\(server.name)")
+            try ServicePlan.require(
+                (0...Limit.connections).contains(server.maxConnections),
+                "max_connections of \(name)/\(server.name)")
             guard let value = server.cookie else { continue }
             try ServicePlan.require(
                 (1...Limit.cookieValue).contains(value.utf8.count), "the cookie's length of \(name)/\(server.name)")

@@ -16,7 +16,7 @@ enum ChannelMessage {
         /// Listening sockets: for each service, for each of its listeners, one for each worker.
         case listeners
         case planCommit
-        /// Health and duty of one server of the plan that was committed last.
+        /// Health, duty and weight of one server of the plan that was committed last.
         case server
         case stop
         /// Descriptors of the plan's log sinks, in their order.
@@ -102,7 +102,7 @@ enum ChannelMessage {
     }
 
     static func server(
-        service: Int, server: Int, health: ServicePlan.Health, duty: ServicePlan.Duty
+        service: Int, server: Int, health: ServicePlan.Health, duty: ServicePlan.Duty, weight: Int
     ) -> [UInt8] {
         var writer = PlanWriter()
         writer.put(Kind.server.rawValue)
@@ -110,6 +110,7 @@ enum ChannelMessage {
         writer.put(UInt16(server))
         writer.put(health.rawValue)
         writer.put(duty.rawValue)
+        writer.put(UInt16(weight))
         return writer.bytes
     }
 

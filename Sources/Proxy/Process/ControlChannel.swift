@@ -113,7 +113,10 @@ package final class ControlChannel: Sendable {
         let server = Int(try reader.take(UInt16.self))
         let health: ServicePlan.Health = try reader.takeCase()
         let duty: ServicePlan.Duty = try reader.takeCase()
-        for inbox in inboxes { inbox.post(.server(service: service, server: server, health: health, duty: duty)) }
+        let weight = Int(try reader.take(UInt16.self))
+        for inbox in inboxes {
+            inbox.post(.server(service: service, server: server, health: health, duty: duty, weight: weight))
+        }
         return true
     }
 }

@@ -64,6 +64,10 @@ package final class ProxySupervisor: Sendable {
     struct Standing: Equatable {
         var health: ServicePlan.Health
         var duty: ServicePlan.Duty
+        /// The operator's; nil: the plan's.
+        var weight: Int?
+        /// What the plan says: another one there ends the operator's.
+        var plannedWeight: Int
         let address: ServicePlan.Endpoint
         /// Milliseconds of the monotonic clock at which its health last changed, and 0 before the first time.
         var changed: UInt64 = 0
@@ -79,6 +83,13 @@ package final class ProxySupervisor: Sendable {
         /// With the agent's word.
         var effectiveHealth: ServicePlan.Health { agentIsDown ? .down : health }
         var effectiveDuty: ServicePlan.Duty { duty.rawValue > agentDuty.rawValue ? duty : agentDuty }
+
+        init(_ server: ServicePlan.Server) {
+            health = server.health
+            duty = server.duty
+            plannedWeight = server.weight
+            address = server.address
+        }
 
         mutating func take(_ new: ServicePlan.Health, at now: UInt64) {
             if new == health { return }
@@ -183,7 +194,21 @@ package final class ProxySupervisor: Sendable {
 
     /// What the operator says about a server.
     package func set(server: String, of service: String, to duty: ServicePlan.Duty) {
-        change(Server(service: service, name: server)) { $0.duty = duty }
+        set(server: server, of: service, duty: duty, weight: nil)
+    }
+
+    /// What the operator, here or on another node, says about a server: the one way that this takes into the data plane.
+    ///
+    /// Unknown names are ignored: the plan may have changed meanwhile.
+    /// - Parameters:
+    ///   - duty: nil leaves it as it is.
+    ///   - weight: 0 to `ServicePlan.Limit.weight`, clamped; in force until the plan says another weight for the server
+    ///     than it did. nil leaves it as it is.
+    package func set(server: String, of service: String, duty: ServicePlan.Duty?, weight: Int?) {
+        change(Server(service: service, name: server)) { standing in
+            if let duty { standing.duty = duty }
+            if let weight { standing.weight = min(max(0, weight), ServicePlan.Limit.weight) }
+        }
     }
 
     /// What the server's own agent says: HAProxy's agent-check.
@@ -192,18 +217,8 @@ package final class ProxySupervisor: Sendable {
     package func set(
         server: String, of service: String, agentIsUp: Bool, agentDuty: ServicePlan.Duty, weightPercent: Int
     ) {
-        let key = Server(service: service, name: server)
-        let percent = min(max(0, weightPercent), 256)
-        let isReweighted = desired.withLock { desired in
-            guard var standing = desired.standings[key], standing.weightPercent != percent else { return false }
-            standing.weightPercent = percent
-            desired.standings[key] = standing
-            // A weight goes with the plan.
-            desired.serial &+= 1
-            return true
-        }
-        if isReweighted { polling_ring(bell) }
-        change(key) { standing in
+        change(Server(service: service, name: server)) { standing in
+            standing.weightPercent = min(max(0, weightPercent), 256)
             standing.agentIsDown = !agentIsUp
             standing.agentDuty = agentDuty
         }
@@ -287,13 +302,15 @@ extension ProxySupervisor.Desired {
         for service in plan.services {
             for server in service.servers {
                 let key = ProxySupervisor.Server(service: service.name, name: server.name)
-                if var old = standings[key], old.address == server.address {
+                var standing = ProxySupervisor.Standing(server)
+                if let old = standings[key], old.address == server.address {
+                    standing = old
                     // Nobody checks it any more: what a check said last would stay for ever.
-                    if server.health == .up { old.take(.up, at: ProxyWatch.now()) }
-                    kept[key] = old
-                } else {
-                    kept[key] = .init(health: server.health, duty: server.duty, address: server.address)
+                    if server.health == .up { standing.take(.up, at: ProxyWatch.now()) }
+                    standing.plannedWeight = server.weight
+                    if old.plannedWeight != server.weight { standing.weight = nil }
                 }
+                kept[key] = standing
             }
         }
         standings = kept
@@ -319,7 +336,7 @@ extension ProxySupervisor.Desired {
                 guard let standing = standings[key] else { continue }
                 plan.services[service].servers[server].health = standing.effectiveHealth
                 plan.services[service].servers[server].duty = standing.effectiveDuty
-                let weight = plan.services[service].servers[server].weight
+                let weight = standing.weight ?? plan.services[service].servers[server].weight
                 let share =
                     weight == 0 || standing.weightPercent == 0 ? 0 : max(1, weight * standing.weightPercent / 100)
                 plan.services[service].servers[server].weight = min(share, ServicePlan.Limit.weight)

@@ -204,7 +204,8 @@ struct ProxyWatch {
             else { return nil }
             let entry = plan.services[service].servers[place]
             let message = ChannelMessage.server(
-                service: service, server: place, health: entry.health, duty: entry.duty)
+                service: service, server: place, health: entry.health, duty: entry.duty,
+                weight: entry.weight)
             return (message, [])
         }
     }
