@@ -41,7 +41,9 @@ package struct Divergence: Error, Sendable {
         /// The genesis is no state of this version of the rules, or not of the node whose key signs.
         case genesis
         /// Other effects than recorded.
-        case effects(recorded: EffectsDigest, derived: EffectsDigest)
+        case effects(recorded: RecordedEffects, derived: EffectsDigest)
+        /// The effects of one of the quiet steps before, since the last such record, aren't those recorded.
+        case sum(recorded: UInt32, derived: UInt32)
         /// The same effects, and another state.
         case state(recorded: [UInt8], derived: [UInt8])
     }
