@@ -198,9 +198,9 @@ package final class JournalReader {
                 end -= start
                 start = 0
             }
-            let wanted = max(Self.readCount, count)
-            if buffer.count < wanted {
-                buffer.append(contentsOf: repeatElement(0, count: wanted - buffer.count))
+            // No more than the file turns out to have, whatever is asked for.
+            if buffer.count - end < Self.readCount {
+                buffer.append(contentsOf: repeatElement(0, count: end + Self.readCount - buffer.count))
             }
             do throws(SystemError) {
                 let got = try source.read(into: &buffer, from: end)

@@ -51,7 +51,7 @@ import Testing
             let by = figure.by.sorted { $0.value > $1.value }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
             print("\(figure.kind.rawValue): \(figure.found) of \(figure.done), \(figure.located) located (\(by))")
         }
-        guard let path = environment["ELECTD_INJURIES_REPORT"] else { return }
+        guard let path = environment["ELECTD_INJURIES_REPORT"], !path.isEmpty else { return }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try encoder.encode(figures).write(to: URL(fileURLWithPath: path))
