@@ -109,6 +109,11 @@ private struct Clerk {
         while !isClosed {
             for job in store.next(within: rhythm.patience(at: BootInstant.now())) { carryOut(job, for: store) }
             let now = BootInstant.now()
+            if isClosed {
+                // The last word of this life: nobody waits for what peers say to it.
+                desk?.show(writer.durableClaim, at: now)
+                break
+            }
             attempt { clerk throws(JournalError) in try clerk.writer.checkpointIfDue(at: now) }
             if !waiting.isEmpty || rhythm.isDue(at: now) {
                 settle()

@@ -90,22 +90,40 @@ struct Forger {
         }
     }
 
-    /// A chain of epoch keys of his own, from the segment's opening on.
-    func beginningAnew(_ bytes: [UInt8]) -> [UInt8] {
-        var segment = SegmentFrames(bytes)
-        guard var opening = segment.opening else { return bytes }
-        var keys = [SigningKey.generate()]
+    /// The whole journal with a chain of epoch keys of his own, from the first segment's opening on.
+    func beginningAnew(_ segments: [[UInt8]]) -> [[UInt8]] {
+        var key = SigningKey.generate()
+        var previous: Opening.Previous?
+        return segments.map { bytes in
+            let segment = SegmentFrames(bytes)
+            let count = segment.frames.indices.count { segment.kind($0) == SegmentFrames.Kind.checkpoint }
+            let keys = [key] + (0..<count).map { _ in SigningKey.generate() }
+            key = keys[count]
+            let forged = renewed(segment, keys, after: previous)
+            previous = Opening.Previous(
+                segment: segment.opening?.segment ?? 0, size: UInt64(forged.count), head: Blake2b.hash(forged))
+            return forged
+        }
+    }
+
+    private func renewed(
+        _ original: SegmentFrames, _ keys: [SigningKey], after previous: Opening.Previous?
+    ) -> [UInt8] {
+        var segment = original
+        guard var opening = segment.opening else { return segment.bytes }
         opening.seal.key = keys[0].publicKey
-        opening.seal.root = node.sign(
-            Opening.SealStart.rootMessage(
-                clusterTag: opening.clusterTag, node: node.publicKey, epoch: opening.seal.epoch,
-                key: keys[0].publicKey))
+        if let previous {
+            opening.previous = previous
+        } else {
+            opening.seal.root = node.sign(
+                Opening.SealStart.rootMessage(
+                    clusterTag: opening.clusterTag, node: node.publicKey, epoch: opening.seal.epoch,
+                    key: keys[0].publicKey))
+        }
         var writer = ByteWriter()
         opening.encode(to: &writer)
         segment.replace(0, payload: writer.bytes)
         var used = 0
-        let count = segment.frames.indices.count { segment.kind($0) == SegmentFrames.Kind.checkpoint }
-        while keys.count <= count { keys.append(.generate()) }
         return resigned(segment, next: { keys[$0 + 1].publicKey }) { checkpoint, text in
             checkpoint.sealSignature = keys[used].sign(text)
             checkpoint.nodeSignature = node.sign(text)

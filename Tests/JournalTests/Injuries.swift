@@ -69,8 +69,9 @@ struct InjuredSet {
             return Injury(changed: [(place, bytes[other]), (other, bytes[place])], offset: 0)
         case .rewrittenEpoch, .tailRewritten: return rewritten(kind, place.node, &dice)
         case .begunAnew:
-            guard let old = bytes[place] else { return nil }
-            return Injury(changed: [(place, thieves[place.node].beginningAnew(old))], offset: 8)
+            let own = places.filter { $0.node == place.node }
+            let forged = thieves[place.node].beginningAnew(own.compactMap { bytes[$0] })
+            return Injury(changed: zip(own, forged).map { ($0, $1) }, offset: 8)
         }
     }
 

@@ -62,4 +62,3 @@ import Testing
         #expect(example.contains(hex(Blake2b.hash(bytes))))
     }
 }
-

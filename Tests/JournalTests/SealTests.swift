@@ -127,7 +127,7 @@ import Testing
             #expect(found.contains(.damaged(.seal)), "\(found)")
         }
         // A chain of his own from the start is good in itself, and begins with another key than the one that was seen.
-        let other = thief.beginningAnew(thief.rewriting(whole, step: 1))
+        let other = thief.beginningAnew([thief.rewriting(whole, step: 1)])[0]
         try scratch.replace(scratch.segmentPath(1), with: other)
         #expect(try Audit.run([scratch.path]).isGood)
         #expect(try opening(1).seal.key != SegmentFrames(whole).opening?.seal.key)
