@@ -25,11 +25,12 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLinux"),
         module("Election"),
         module("Sodium", ["CSodium"]),
         module("Wire", ["Election", "Sodium"]),
-        module("Journal", ["Election", "Sodium"]),
+        module("Journal", ["Election", "Sodium", "CZlib", "CLinux"]),
         module("Replay", ["Journal", "Election"]),
         module("Questions", ["Replay", "Journal", "Wire", "Election", "Sodium"]),
         module("VirtualIP", ["CLinux"]),

@@ -33,7 +33,9 @@ extension Configuration {
         }
         if let metrics { lines.append("metrics \(metrics.listen) \(metrics.path)") }
         lines.append("election realtime=\(election.realtime) lock_memory=\(election.lockMemory)")
-        lines.append("journal \(journal.directory.map(literal) ?? "-") \(journal.rotateSize) \(journal.retain)")
+        lines.append(
+            "journal \(journal.directory.map(literal) ?? "-") \(journal.rotateSize) \(journal.retain) "
+                + "\(journal.rotateAge) \(journal.epoch)")
         lines.append("proxy \(proxy.user ?? "-") \(proxy.threads.map(String.init) ?? "-")")
         if proxy.maxConnections != 100_000 || proxy.maxMemory != 268_435_456 {
             lines.append("proxy limits \(proxy.maxConnections) \(proxy.maxMemory)")

@@ -123,8 +123,12 @@ extension Configuration {
         package let directory: String?
         /// Bytes after which a new file is begun: 1 MiB to 1 GiB.
         package let rotateSize: Int64
+        /// Time after which a new file is begun: 1 min to 365 d.
+        package let rotateAge: TimeSpan
         /// Files that stay: 2 to 10,000.
         package let retain: Int
+        /// The longest time between two signed checkpoints: 1 s to 1 h.
+        package let epoch: TimeSpan
     }
 
     /// The proxy process as a whole.

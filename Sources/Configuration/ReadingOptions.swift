@@ -49,12 +49,18 @@ extension Reading {
 
     func journal(_ root: Section) -> Configuration.Journal {
         let section = root.optional("journal").flatMap {
-            Section($0.tree, "`journal`", keys: ["directory", "rotate_size", "retain"], findings: findings)
+            Section(
+                $0.tree, "`journal`", keys: ["directory", "rotate_size", "rotate_age", "retain", "epoch"],
+                findings: findings)
         }
         return Configuration.Journal(
             directory: section?.optional("directory")?.path(),
             rotateSize: section?.optional("rotate_size")?.size(1 << 20...1 << 30) ?? 64 << 20,
-            retain: section?.integer("retain", 2...10_000, default: 32) ?? 32)
+            rotateAge: section?.duration(
+                "rotate_age", .seconds(60)...(.seconds(365 * 86_400)), default: .seconds(86_400))
+                ?? .seconds(86_400),
+            retain: section?.integer("retain", 2...10_000, default: 32) ?? 32,
+            epoch: section?.duration("epoch", .seconds(1)...(.seconds(3600)), default: .seconds(60)) ?? .seconds(60))
     }
 
     func proxy(_ root: Section) -> Configuration.Proxy {

@@ -28,9 +28,16 @@ struct Assembly {
         let start = try begin(ballots)
         let elector = Elector(rules: loaded.rules)
         let writer = try openJournal(in: state, key: key, secret: secret, elector: elector, start: start)
+        if writer.sealBegan {
+            log.notice(
+                "journal: its seal begins here, with epoch \(writer.seal.epoch), \(writer.seal.key); keep that elsewhere"
+            )
+        }
         if let recovery = writer.recovery { log.warning("journal: \(recovery.finding) in segment \(recovery.segment)") }
         let mailbox = mailbox
-        let store = try Store(writer: writer, ballots: ballots) { report in mailbox.post(.store(report)) }
+        let store = try Store(writer: writer, ballots: ballots, heartbeat: loaded.rules.timing.heartbeat) { report in
+            mailbox.post(.store(report))
+        }
         let this = loaded.rules.this
         let keys = try loaded.rules.nodes.map { node in
             // Indices and keys go together: one left out would give its neighbours each other's names.
@@ -43,7 +50,7 @@ struct Assembly {
             configuration: loaded.configuration, this: loaded.this, elector: elector, mailbox: mailbox, store: store,
             reports: reports, log: log, interfaces: interfaces,
             gatekeeper: Gatekeeper(this: this, incarnation: start.incarnation, keys: keys, secret: secret),
-            sealer: Sealer(this: this, key: key, secret: secret))
+            sealer: Sealer(this: this, key: key, secret: secret), key: key, secret: secret)
         let loop = Handover(try ElectionLoop(parts))
         let thread = loaded.configuration.election
         let log = log
@@ -108,6 +115,9 @@ struct Assembly {
                 clusterTag: secret.clusterTag, node: loaded.this.name, incarnation: start.incarnation,
                 software: "electd \(options.version)"),
             key: key, genesis: genesis.bytes, at: BootInstant.now(),
-            limits: JournalLimits(segmentBytes: size, totalBytes: size * UInt64(settings.retain)))
+            limits: JournalLimits(
+                segmentBytes: size, segmentAge: Span(nanoseconds: UInt64(settings.rotateAge.nanoseconds)),
+                totalBytes: size * UInt64(settings.retain), segments: settings.retain,
+                epoch: Span(nanoseconds: UInt64(settings.epoch.nanoseconds))))
     }
 }

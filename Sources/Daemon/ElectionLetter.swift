@@ -5,6 +5,8 @@ import VirtualIP
 /// What other threads tell the election thread.
 enum ElectionLetter: Sendable {
     case store(Store.Report)
+    /// A peer's journal contradicts itself.
+    case contradiction(String)
     case check(name: String, passing: Bool)
     case dataPlane(up: Bool)
     case maintenance(Bool)

@@ -4,6 +4,7 @@ import Election
 import Glibc
 import Journal
 import Logging
+import Sodium
 import VirtualIP
 import Wire
 
@@ -24,6 +25,8 @@ final class ElectionLoop {
     var interfaces: VirtualInterfaces?
     var gatekeeper: Gatekeeper
     let sealer: Sealer
+    let key: SigningKey
+    let secret: ClusterSecret
 
     /// Groups that have a place in this machine, with their names.
     var placed: [GroupID: String] = [:]
@@ -44,6 +47,7 @@ final class ElectionLoop {
     private var watched: [Int32] = []
     private var lastTurn = BootInstant.now()
     var brake = LogBrake()
+    private var letters = LetterBudget()
 
     struct PendingWithdrawal {
         var group: GroupID
@@ -61,6 +65,8 @@ final class ElectionLoop {
         interfaces = parts.interfaces
         gatekeeper = parts.gatekeeper
         sealer = parts.sealer
+        key = parts.key
+        secret = parts.secret
         epoll = polling_create()
         guard epoll >= 0 else { throw SystemCallError("epoll_create1") }
         timer = polling_timer(CLOCK_BOOTTIME)
@@ -81,6 +87,7 @@ final class ElectionLoop {
     }
 
     func run(from start: Start) {
+        _ = store.take(.witness(witnessParts()))
         watchInterfaces()
         step(.started(start))
         for group in elector.rules.groups {
@@ -179,7 +186,12 @@ final class ElectionLoop {
     private func receiveDatagrams() {
         for _ in 0..<Self.burst {
             guard let datagram = socket.receive() else { return }
-            take(datagram)
+            if WitnessDatagram.isOne(datagram) {
+                // Not the election's business; what a flood of them displaces is asked for again.
+                if letters.take(at: BootInstant.now()) { _ = store.take(.letter(datagram)) }
+            } else {
+                take(datagram)
+            }
             tick()
         }
     }
@@ -187,6 +199,9 @@ final class ElectionLoop {
     private func open(_ letter: ElectionLetter) {
         switch letter {
         case .store(let report): hear(report)
+        case .contradiction(let what):
+            if problems[what] == nil { log.critical("\(what)") }
+            problems[what] = BootInstant.now()
         case .check(let name, let passing):
             if let index = elector.rules.checks.firstIndex(of: name) { step(.check(UInt16(index), passing: passing)) }
         case .dataPlane(let up): step(.dataPlane(up: up))
@@ -238,7 +253,7 @@ final class ElectionLoop {
 
     private func record(_ event: Event, _ effects: [Effect], at now: Instant) {
         steps += 1
-        var isTaken = store.take(.record(event, EffectsDigest(of: effects), now))
+        var isTaken = store.take(.record(event, StepOutcome(of: effects), now, beats: effects.contains(where: \.beats)))
         if steps % Self.stateInterval == 0 { isTaken = store.take(.state(encodedState())) && isTaken }
         if !isTaken && fatalCause == nil {
             fatalCause = .storage("the journal's disk took nothing for minutes")
@@ -254,6 +269,13 @@ final class ElectionLoop {
     }
 }
 
+extension Effect {
+    /// The node's own heartbeat goes to everybody, with the journal's mark.
+    fileprivate var beats: Bool {
+        if case .send(let packet, .everyone) = self, case .heartbeat = packet.message { true } else { false }
+    }
+}
+
 /// What the election thread is made of.
 struct ElectionParts {
     var configuration: Configuration
@@ -266,4 +288,6 @@ struct ElectionParts {
     var interfaces: VirtualInterfaces?
     var gatekeeper: Gatekeeper
     var sealer: Sealer
+    var key: SigningKey
+    var secret: ClusterSecret
 }

@@ -55,6 +55,9 @@ final class PeerSocket {
         if sent != datagram.count { sendFailures += 1 }
     }
 
+    /// For another thread that sends now and then.
+    func sender() -> PeerSender { PeerSender(copying: descriptor, addresses) }
+
     /// The next datagram; nil when there is none.
     func receive() -> [UInt8]? {
         while true {
@@ -67,8 +70,32 @@ final class PeerSocket {
     }
 }
 
+/// Sends from the peers' socket, on a descriptor of its own.
+final class PeerSender: Sendable {
+    private let descriptor: Int32
+    private let addresses: [SocketAddress]
+
+    fileprivate init(copying descriptor: Int32, _ addresses: [SocketAddress]) {
+        self.descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        self.addresses = addresses
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// Never waits, and what the kernel doesn't take is lost.
+    func send(_ datagram: [UInt8], to node: NodeIndex) {
+        _ = addresses[Int(node.rawValue)].withPointer { address, length in
+            datagram.withUnsafeBytes { bytes in
+                sendto(
+                    descriptor, bytes.baseAddress, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL),
+                    address.assumingMemoryBound(to: sockaddr.self), length)
+            }
+        }
+    }
+}
+
 /// A kernel `sockaddr_in` or `sockaddr_in6`.
-private struct SocketAddress {
+private struct SocketAddress: Sendable {
     let family: Int32
     private let storage: [UInt8]
 

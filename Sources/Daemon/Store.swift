@@ -8,7 +8,8 @@ import Synchronization
 /// before it says that they are written.
 final class Store: Sendable {
     enum Job: Sendable {
-        case record(Event, EffectsDigest, Instant)
+        /// - beats: the node's own heartbeat left with it.
+        case record(Event, StepOutcome, Instant, beats: Bool)
         /// The state's bytes after the last record.
         case state([UInt8])
         /// Write the memory and everything recorded before, then report the ticket.
@@ -16,6 +17,12 @@ final class Store: Sendable {
         /// Begin a new segment with the state of this moment.
         case rotate(genesis: [UInt8], Instant)
         case close(Instant)
+        /// The peers' socket is there: checkpoints are shown to peers, and theirs are looked at.
+        case witness(WitnessDesk.Parts)
+        /// A peer's checkpoint, or its word for one of ours, as it came.
+        case letter([UInt8])
+        /// Old segments are about to be deleted.
+        case pruned(Pruned)
     }
 
     enum Report: Sendable {
@@ -34,6 +41,8 @@ final class Store: Sendable {
     private let jobs: Mailbox<Job>
     private let journalMark: Mutex<JournalMark>
     private let recordCount = Atomic<UInt64>(0)
+    /// One thread at a time packs and prunes.
+    fileprivate let isKeepingUp = Atomic<Bool>(false)
 
     /// Where the journal stands on disk, for heartbeats and for status.
     var mark: JournalMark { journalMark.withLock { $0 } }
@@ -41,11 +50,12 @@ final class Store: Sendable {
 
     /// - Parameter report: called on the store's own thread.
     init(
-        writer: sending JournalWriter, ballots: sending BallotStore, report: @escaping @Sendable (Report) -> Void
+        writer: sending JournalWriter, ballots: sending BallotStore, heartbeat: Span,
+        report: @escaping @Sendable (Report) -> Void
     ) throws(SystemCallError) {
         jobs = try Mailbox(capacity: Self.capacity)
         journalMark = Mutex(writer.durableMark)
-        let clerk = Handover(Clerk(writer: writer, ballots: ballots, report: report))
+        let clerk = Handover(Clerk(writer: writer, ballots: ballots, heartbeat: heartbeat, report: report))
         try DedicatedThread.start(name: "electd-store") { [self] in
             var clerk = clerk.value
             clerk.work(for: self)
@@ -55,8 +65,8 @@ final class Store: Sendable {
     /// - Returns: false when the disk has been too slow for too long; the election must treat that as a failed disk.
     func take(_ job: Job) -> Bool { jobs.post(job) }
 
-    fileprivate func next() -> [Job] {
-        jobs.wait(milliseconds: 500)
+    fileprivate func next(within patience: Span) -> [Job] {
+        jobs.wait(milliseconds: Int32(clamping: patience.nanoseconds / 1_000_000 + 1))
         return jobs.collect()
     }
 
@@ -71,6 +81,8 @@ private struct Clerk {
     let writer: JournalWriter
     let ballots: BallotStore
     let report: @Sendable (Store.Report) -> Void
+    private var rhythm: CommitRhythm
+    private var desk: WitnessDesk?
     private var records: UInt64 = 0
     private var waiting: [Ticket] = []
     private var memory: [UInt8]?
@@ -81,38 +93,63 @@ private struct Clerk {
     private var isClosed = false
     private var hasAskedForRotation = false
 
-    init(writer: JournalWriter, ballots: BallotStore, report: @escaping @Sendable (Store.Report) -> Void) {
+    init(
+        writer: JournalWriter, ballots: BallotStore, heartbeat: Span,
+        report: @escaping @Sendable (Store.Report) -> Void
+    ) {
         self.writer = writer
+        rhythm = CommitRhythm(heartbeat: heartbeat, at: BootInstant.now())
         self.ballots = ballots
         self.report = report
         written = ballots.content
     }
 
     mutating func work(for store: Store) {
-        var lastCommit = BootInstant.now()
+        keepUp(for: store)
         while !isClosed {
-            for job in store.next() { carryOut(job) }
+            for job in store.next(within: rhythm.patience(at: BootInstant.now())) { carryOut(job, for: store) }
             let now = BootInstant.now()
-            attempt { clerk throws(JournalError) in try clerk.writer.checkpointIfDue(at: now) }
-            // What nobody waits for may be lost by a crash of the machine for half a second.
-            if !waiting.isEmpty || now.since(lastCommit) >= .milliseconds(500) {
-                settle()
-                lastCommit = now
+            if isClosed {
+                // The last word of this life: nobody waits for what peers say to it.
+                desk?.show(writer.durableClaim, at: now)
+                break
             }
-            if writer.isRotationDue && !hasAskedForRotation {
+            attempt { clerk throws(JournalError) in try clerk.writer.checkpointIfDue(at: now) }
+            if !waiting.isEmpty || rhythm.isDue(at: now) {
+                settle()
+                rhythm.committed(at: BootInstant.now())
+            }
+            if writer.isRotationDue(at: now) && !hasAskedForRotation {
                 hasAskedForRotation = true
                 report(.rotationDue)
             }
+            desk?.show(writer.durableClaim, at: now)
             store.publish(writer.durableMark, records: records)
         }
         report(.closed)
     }
 
-    private mutating func carryOut(_ job: Store.Job) {
+    /// Packs and prunes closed segments on a thread that nobody waits for; it ends with its work.
+    private func keepUp(for store: Store) {
+        guard store.isKeepingUp.compareExchange(expected: false, desired: true, ordering: .relaxed).exchanged else {
+            return
+        }
+        let upkeep = writer.upkeep
+        try? DedicatedThread.start(name: "electd-pack") {
+            defer { store.isKeepingUp.store(false, ordering: .relaxed) }
+            ThreadCare.stepBack()
+            // What can't be packed stays as it is, and is tried again after the next rotation.
+            try? upkeep.pack()
+            try? upkeep.prune(now: .now()) { store.take(.pruned($0)) }
+        }
+    }
+
+    private mutating func carryOut(_ job: Store.Job, for store: Store) {
         switch job {
-        case .record(let event, let effects, let instant):
+        case .record(let event, let outcome, let instant, let beats):
             records += 1
-            attempt { clerk throws(JournalError) in try clerk.writer.append(event, effects: effects, at: instant) }
+            if beats { rhythm.beat(at: instant) }
+            attempt { clerk throws(JournalError) in try clerk.writer.append(event, outcome: outcome, at: instant) }
         case .state(let bytes):
             attempt { clerk throws(JournalError) in try clerk.writer.append(state: bytes) }
         case .persist(let ticket, let memory):
@@ -121,6 +158,18 @@ private struct Clerk {
         case .rotate(let genesis, let instant):
             hasAskedForRotation = false
             attempt { clerk throws(JournalError) in try clerk.writer.rotate(genesis: genesis, at: instant) }
+            keepUp(for: store)
+        case .witness(let parts): desk = WitnessDesk(parts, witnessed: writer.witnessed)
+        case .letter(let datagram):
+            switch desk?.take(datagram, at: BootInstant.now()) {
+            case .witnessed(let witnessed):
+                attempt { clerk throws(JournalError) in try clerk.writer.append(witnessed) }
+            case .cosignature(let cosignature):
+                attempt { clerk throws(JournalError) in try clerk.writer.append(cosignature) }
+            case nil: break
+            }
+        case .pruned(let pruned):
+            attempt { clerk throws(JournalError) in try clerk.writer.append(pruned) }
         case .close(let instant):
             settle()
             attempt { clerk throws(JournalError) in try clerk.writer.close(at: instant) }
@@ -134,6 +183,7 @@ private struct Clerk {
         isFull = false
         attempt { clerk throws(JournalError) in try clerk.writer.commit() }
         guard !hasFailed, !isFull else { return }
+        desk?.answer()
         if hasReportedFull { report(.roomAgain) }
         hasReportedFull = false
         if let memory, memory != written {

@@ -18,6 +18,9 @@ enum ThreadCare {
         }
     }
 
+    /// For work on the calling thread that must not take time from anything else.
+    static func stepBack() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19) }
+
     /// No core dump with keys in it, no reading of the process by others, no files for others.
     static func hardenProcess() {
         _ = process_forbid_core()

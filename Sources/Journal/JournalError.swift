@@ -1,3 +1,5 @@
+import Sodium
+
 /// Why the journal can't be written. The description names the mend.
 package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The disk is full. Nothing is lost yet: what was appended waits in memory, and `commit` may be tried again.
@@ -12,6 +14,8 @@ package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A record, a name or the genesis is larger than the format allows.
     case tooLarge(what: String)
     case unusableDirectory(path: String, SystemError)
+    /// The file of the key that signs checkpoints can't be opened.
+    case unusableSeal(KeyFileError)
 
     package var description: String {
         switch self {
@@ -21,6 +25,7 @@ package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         case .stopped: "the journal stopped at an earlier failure; check the disk, then restart electd"
         case .tooLarge(let what): "\(what) is larger than a journal record may be; configure fewer groups or checks"
         case .unusableDirectory(let path, let error): "\(path): \(error); check the state directory and its disk"
+        case .unusableSeal(let error): "\(error)"
         }
     }
 }
@@ -40,6 +45,9 @@ package enum JournalDamage: Error, Hashable, Sendable, CustomStringConvertible {
         case notOpening
         case checkpointDiffers
         case signature
+        case epoch
+        case seal
+        case cosignature
     }
 
     package var description: String {
@@ -60,8 +68,11 @@ extension JournalDamage.What {
         case .frame: "bytes were changed, removed or inserted here (length or checksum don't fit)"
         case .content: "the checksum fits but the content is no record; a newer electd may have written it"
         case .notOpening: "an opening must be the first record, and only that"
-        case .checkpointDiffers: "a checkpoint counts other records or bytes, or another chain, than precede it"
-        case .signature: "a checkpoint's signature is not of this journal's key"
+        case .checkpointDiffers: "a checkpoint counts other records or bytes, or another chain or tree, than precede it"
+        case .signature: "a signature is not of this node's key"
+        case .epoch: "a checkpoint of another epoch than the next one: one is missing, or there are two"
+        case .seal: "a checkpoint isn't signed by the epoch's key, which the checkpoint before names"
+        case .cosignature: "a peer's cosignature isn't under the checkpoint that it names"
         }
     }
 }

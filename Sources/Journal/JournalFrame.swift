@@ -1,6 +1,6 @@
 import Election
 
-/// How records lie in a segment: after the preamble, each one as
+/// How frames lie in a segment: after the preamble, each one as
 ///
 ///     length of the payload  u24 little-endian
 ///     kind                   u8
@@ -9,26 +9,32 @@ import Election
 enum JournalFrame {
     /// "electdJ", then the version of the format.
     static let preamble: [UInt8] = Array("electdJ".utf8) + [version]
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
     static let headCount = 8
     /// Bytes. Rules of the most groups, nodes and checks fit; a reader needs this much memory and no more.
     static let payloadLimit = 1 << 20
 
+    /// One record in a frame of its own; any but a quiet step.
     static func append(_ record: JournalRecord, to bytes: inout [UInt8]) {
+        guard let kind = record.kind else { preconditionFailure("quiet steps go into a run") }
         var writer = ByteWriter(reserving: 128)
         record.encode(to: &writer)
-        precondition(writer.bytes.count <= payloadLimit, "a record beyond the format's limit")
-        var head = ByteWriter(reserving: headCount)
-        head.fixed(UInt32(writer.bytes.count) | UInt32(record.kind.rawValue) << 24)
-        var crc = CRC32C()
-        head.bytes.withUnsafeBytes { crc.update($0) }
-        writer.bytes.withUnsafeBytes { crc.update($0) }
-        head.fixed(crc.value)
-        bytes.append(contentsOf: head.bytes)
-        bytes.append(contentsOf: writer.bytes)
+        append(kind, writer.bytes, to: &bytes)
     }
 
-    /// What the first 8 bytes announce; nil when no record can begin with them.
+    static func append(_ kind: JournalRecord.Kind, _ payload: [UInt8], to bytes: inout [UInt8]) {
+        precondition(payload.count <= payloadLimit, "a record beyond the format's limit")
+        var head = ByteWriter(reserving: headCount)
+        head.fixed(UInt32(payload.count) | UInt32(kind.rawValue) << 24)
+        var crc = CRC32C()
+        head.bytes.withUnsafeBytes { crc.update($0) }
+        payload.withUnsafeBytes { crc.update($0) }
+        head.fixed(crc.value)
+        bytes.append(contentsOf: head.bytes)
+        bytes.append(contentsOf: payload)
+    }
+
+    /// What the first 8 bytes announce; nil when no frame can begin with them.
     struct Head {
         var kind: JournalRecord.Kind
         var payloadCount: Int
@@ -46,7 +52,7 @@ enum JournalFrame {
             crc = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
         }
 
-        /// `frame` holds the whole record, `count` bytes.
+        /// `frame` holds the whole frame, `count` bytes.
         func matches(_ frame: UnsafeRawBufferPointer) -> Bool {
             var computed = CRC32C()
             computed.update(UnsafeRawBufferPointer(rebasing: frame[..<4]))

@@ -2,18 +2,20 @@ import Election
 import Glibc
 import Sodium
 
-/// Streams the records of one segment, in constant memory, and checks every one: frame, checksum, content, chain and
-/// the signatures of checkpoints.
+/// Streams the records of one segment, in constant memory, and checks every one: frame, checksum, content, chain, tree,
+/// and the keys and signatures of checkpoints.
 package final class JournalReader {
     package struct Entry: Sendable {
-        /// From 0.
+        /// Of the record, from 0.
         package var index: UInt64
-        /// Of the record's first byte in the file.
+        /// Of the frame that holds it, from 0: its leaf in the segment's tree.
+        package var frame: UInt64
+        /// Of the frame's first byte in the segment.
         package var offset: UInt64
         package var record: JournalRecord
     }
 
-    /// What a crash leaves: the last bytes don't make a whole record, and no record follows.
+    /// What a crash leaves: the last bytes don't make a whole frame, and no frame follows.
     package struct TornTail: Hashable, Sendable {
         package var offset: UInt64
         package var bytes: UInt64
@@ -23,49 +25,84 @@ package final class JournalReader {
     static let tornLimit = UInt64(JournalWriter.backlogLimit + JournalFrame.payloadLimit)
     private static let readCount = 256 * 1024
 
-    private let file: OpenFile
-    /// Bytes of the file when it was opened; a writer may append meanwhile.
-    package let fileSize: UInt64
+    private let source: SegmentSource
     private var buffer: [UInt8] = []
     private var start = 0
-    private var chain = Blake2b()
-    private var lastCheckpoint: UInt64?
+    private var end = 0
+    private var runs = RunDecoder()
+    /// The frame that is being taken apart, and what is left of it.
+    private var run: (place: (offset: UInt64, frame: UInt64), rest: ByteReader)?
+    private var seal = SealCheck()
 
     /// Set by the first `next`.
     package private(set) var opening: Opening?
-    /// Bytes and records that were read and found good.
+    /// Bytes, frames and records that were read and found good.
     package private(set) var offset: UInt64 = 0
+    package private(set) var frames: UInt64 = 0
     package private(set) var records: UInt64 = 0
     /// Set when `next` returned nil before the end of the file.
     package private(set) var tornTail: TornTail?
-    package private(set) var checkpoints: UInt64 = 0
+    /// Checkpoints whose signatures hold.
+    package var checkpoints: UInt64 { seal.checkpoints }
+    /// The newest of them.
+    package var lastCheckpoint: Checkpoint? { seal.last }
+    /// Cosignatures that were found good.
+    package var cosignatures: UInt64 { seal.cosignatures }
+    /// The only key that may sign the next checkpoint, and its epoch; nil before the opening.
+    package var nextSeal: (epoch: UInt64, key: PublicKey)? { seal.expected }
+    /// BLAKE2b-256 of the segment's first `offset` bytes.
+    package var head: [UInt8] { seal.chain.digest() }
+    /// The root of the tree over the first `frames` frames.
+    package var root: [UInt8] { seal.tree.root }
+    /// The last instant that was read with the wall clock beside it.
+    package private(set) var clock: (instant: Instant, wallClock: WallClock)?
+    /// Called with each frame's leaf, as the tree takes it up: for proofs.
+    package var onLeaf: (([UInt8]) -> Void)?
+    /// Called with the offset that each frame ends at and the chain up to there: for marks.
+    package var onFrame: ((UInt64, borrowing Blake2b) -> Void)?
 
     /// - Throws: `.system`, `.notAJournal`, `.unknownVersion`.
     package init(_ path: String) throws(JournalDamage) {
         do throws(SystemError) {
-            file = try OpenFile(path, O_RDONLY | O_NONBLOCK)
-            let status = try file.status()
-            guard status.st_mode & S_IFMT == S_IFREG else { throw SystemError("open", EINVAL) }
-            fileSize = UInt64(status.st_size)
+            source = try SegmentSource(path)
         } catch {
             throw .system(error)
         }
         guard try fill(JournalFrame.preamble.count) else { throw .notAJournal }
-        guard buffer.starts(with: JournalFrame.preamble.dropLast()) else { throw .notAJournal }
+        let preamble = buffer[..<JournalFrame.preamble.count]
+        guard preamble.dropLast().elementsEqual(JournalFrame.preamble.dropLast()) else { throw .notAJournal }
         let version = buffer[JournalFrame.preamble.count - 1]
         guard version == JournalFrame.version else { throw .unknownVersion(version) }
-        consume(JournalFrame.preamble.count)
+        seal.chain.update(Array(preamble))
+        start = JournalFrame.preamble.count
+        offset = UInt64(start)
     }
 
-    /// BLAKE2b-256 of the file's first `offset` bytes.
-    package var head: [UInt8] { chain.digest() }
+    /// What the wall clock showed at `instant`, as far as the segment tells; nobody vouches for it.
+    package func wallClock(at instant: Instant) -> WallClock? {
+        guard let clock else { return nil }
+        if instant >= clock.instant {
+            return WallClock(nanoseconds: clock.wallClock.nanoseconds &+ instant.since(clock.instant).nanoseconds)
+        }
+        let back = clock.instant.since(instant).nanoseconds
+        return WallClock(nanoseconds: clock.wallClock.nanoseconds > back ? clock.wallClock.nanoseconds - back : 0)
+    }
 
     /// The next record; nil at the end, be it clean or torn.
     ///
     /// - Throws: `.damaged` where bytes were changed; nothing after that can be trusted.
     package func next() throws(JournalDamage) -> Entry? {
+        if run != nil { return try nextOfRun() }
         guard tornTail == nil else { return nil }
         guard let frame = try wholeFrame() else { return nil }
+        if frame.kind == .run {
+            guard records > 0 else { throw damage(.notOpening) }
+            let payload = Array(buffer[start + JournalFrame.headCount..<start + frame.count])
+            run = ((offset, frames), ByteReader(payload))
+            let first = try nextOfRun()
+            consume(frame.count)
+            return first
+        }
         var reader = ByteReader(buffer[start + JournalFrame.headCount..<start + frame.count])
         let record: JournalRecord
         do throws(Malformed) {
@@ -74,10 +111,25 @@ package final class JournalReader {
             throw damage(.content)
         }
         try check(record)
-        let entry = Entry(index: records, offset: offset, record: record)
+        let entry = Entry(index: records, frame: frames, offset: offset, record: record)
         consume(frame.count)
         records += 1
         return entry
+    }
+
+    private func nextOfRun() throws(JournalDamage) -> Entry? {
+        guard let place = run?.place else { return nil }
+        let record: JournalRecord
+        do throws(Malformed) {
+            // Taken out, so that what it holds isn't copied.
+            guard var rest = run.take()?.rest else { return nil }
+            record = try runs.next(&rest)
+            if case .effects = record {} else { run = (place, rest) }
+        } catch {
+            throw .damaged(offset: place.offset, record: records, what: .content)
+        }
+        defer { records += 1 }
+        return Entry(index: records, frame: place.frame, offset: place.offset, record: record)
     }
 
     /// The head of a frame that is in the buffer as a whole and matches its checksum; nil at the end.
@@ -101,23 +153,25 @@ package final class JournalReader {
     }
 
     private func check(_ record: JournalRecord) throws(JournalDamage) {
-        switch record {
-        case .opening(let opening):
+        if case .opening(let opening) = record {
             guard records == 0 else { throw damage(.notOpening) }
             self.opening = opening
+            guard seal.begin(opening) else { throw damage(.signature) }
+            runs.reset(at: opening.instant)
+            clock = (opening.instant, opening.wallClock)
+            return
+        }
+        guard let opening else { throw damage(.notOpening) }
+        switch record {
+        case .step(let step): runs.pass(step.instant)
         case .checkpoint(let checkpoint):
-            guard let opening else { throw damage(.notOpening) }
-            let head = head
-            guard checkpoint.records == records, checkpoint.size == offset, checkpoint.head == head else {
-                throw damage(.checkpointDiffers)
-            }
-            let message = Checkpoint.message(
-                of: opening, instant: checkpoint.instant, wallClock: checkpoint.wallClock, records: records,
-                size: offset, head: head)
-            guard opening.key.verifies(checkpoint.signature, over: message) else { throw damage(.signature) }
-            checkpoints += 1
-        default:
-            guard records > 0 else { throw damage(.notOpening) }
+            let here = SealCheck.Place(frames: frames, records: records, size: offset)
+            if let what = seal.take(checkpoint, in: opening, at: here) { throw damage(what) }
+            runs.reset(at: checkpoint.instant)
+            clock = (checkpoint.instant, checkpoint.wallClock)
+        case .cosignature(let cosignature):
+            guard seal.take(cosignature, in: opening) else { throw damage(.cosignature) }
+        default: break
         }
     }
 
@@ -126,50 +180,57 @@ package final class JournalReader {
     }
 
     private func consume(_ count: Int) {
-        buffer.withUnsafeBytes { chain.update(frameBytes($0, count)) }
+        let leaf = buffer.withUnsafeBytes { bytes in seal.add(frameBytes(bytes, count)) }
+        onLeaf?(leaf)
         start += count
         offset += UInt64(count)
+        frames += 1
+        onFrame?(offset, seal.chain)
     }
 
     /// Makes `count` bytes available from `start`; false when the file ends before.
     private func fill(_ count: Int) throws(JournalDamage) -> Bool {
-        while buffer.count - start < count {
+        while end - start < count {
             if start > 0 {
-                buffer.removeFirst(start)
+                buffer.withUnsafeMutableBytes { bytes in
+                    bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+                }
+                end -= start
                 start = 0
             }
-            let had = buffer.count
-            buffer.append(contentsOf: repeatElement(0, count: max(Self.readCount, count - had)))
-            var got = 0
+            // No more than the file turns out to have, whatever is asked for.
+            if buffer.count - end < Self.readCount {
+                buffer.append(contentsOf: repeatElement(0, count: end + Self.readCount - buffer.count))
+            }
             do throws(SystemError) {
-                got = try file.read(into: &buffer, from: had)
+                let got = try source.read(into: &buffer, from: end)
+                if got == 0 { return false }
+                end += got
             } catch {
                 throw .system(error)
             }
-            buffer.removeLast(buffer.count - had - got)
-            if got == 0 { return false }
         }
         return true
     }
 }
 
-// What stands where no whole record is: the tail that a crash tore, or damage.
+// What stands where no whole frame is: the tail that a crash tore, or damage.
 extension JournalReader {
-    /// - Throws: `.damaged` when a record follows, or more is left than a crash can leave.
+    /// - Throws: `.damaged` when a frame follows, or more is left than a crash can leave.
     private func classifyTail() throws(JournalDamage) {
-        // The opening was durable before the file had its name, so no crash can tear it.
-        guard records > 0 else { throw damage(.frame) }
+        // The opening was durable before the file had its name, so no crash can tear it; what is packed was whole.
+        guard frames > 0, !source.isPacked else { throw damage(.frame) }
         guard try !fill(Int(Self.tornLimit) + 1) else { throw damage(.frame) }
-        let rest = buffer.count - start
+        let rest = end - start
         let recordFollows = buffer.withUnsafeBytes { bytes in
-            let tail = UnsafeRawBufferPointer(rebasing: bytes[start...])
-            return tail.indices.dropFirst().contains { Self.holdsRecord(tail, at: $0) }
+            let tail = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+            return tail.indices.dropFirst().contains { Self.holdsFrame(tail, at: $0) }
         }
         guard !recordFollows else { throw damage(.frame) }
         tornTail = TornTail(offset: offset, bytes: UInt64(rest))
     }
 
-    private static func holdsRecord(_ bytes: UnsafeRawBufferPointer, at index: Int) -> Bool {
+    private static func holdsFrame(_ bytes: UnsafeRawBufferPointer, at index: Int) -> Bool {
         let rest = UnsafeRawBufferPointer(rebasing: bytes[index...])
         guard let head = JournalFrame.Head(rest), head.kind != .opening, head.count <= rest.count else { return false }
         return head.matches(rest)

@@ -7,16 +7,27 @@ package enum JournalRecord: Hashable, Sendable {
     case opening(Opening)
     /// Something happened, and the election decided.
     case step(Step)
+    /// Ends a run of quiet steps: what the digests of all their effects come to.
+    case effects(EffectsSum)
     /// The first 16 bytes of the BLAKE2b-256 of the election's state after the step before.
     case state([UInt8])
+    /// Ends an epoch.
     case checkpoint(Checkpoint)
     /// What the start of the daemon found of the segment before.
     case recovery(Recovery)
     case closing(Closing)
+    /// A peer's word for one of this journal's checkpoints.
+    case cosignature(Cosignature)
+    /// This node's word for a peer's checkpoint, written before it leaves.
+    case witnessed(Witnessed)
+    /// The disk is full, or has room again.
+    case room(Room)
+    /// Older segments were deleted.
+    case pruned(Pruned)
 
     package static func stateDigest(of state: [UInt8]) -> [UInt8] { Array(Blake2b.hash(state).prefix(16)) }
 
-    /// The number on disk.
+    /// The number on disk. A run holds several records; every other frame is one.
     enum Kind: UInt8 {
         case opening = 1
         case step
@@ -24,16 +35,27 @@ package enum JournalRecord: Hashable, Sendable {
         case checkpoint
         case recovery
         case closing
+        case run
+        case cosignature
+        case witnessed
+        case room
+        case pruned
     }
 
-    var kind: Kind {
+    /// nil for what only a run holds.
+    var kind: Kind? {
         switch self {
         case .opening: .opening
-        case .step: .step
+        case .step(let step): step.isQuiet ? nil : .step
+        case .effects: nil
         case .state: .state
         case .checkpoint: .checkpoint
         case .recovery: .recovery
         case .closing: .closing
+        case .cosignature: .cosignature
+        case .witnessed: .witnessed
+        case .room: .room
+        case .pruned: .pruned
         }
     }
 }
@@ -47,6 +69,7 @@ package struct Opening: Hashable, Sendable {
     /// The segment's number, counting up over all lives of the node.
     package var segment: UInt64
     package var previous: Previous?
+    package var seal: SealStart
     package var instant: Instant
     /// A note for people; nothing is decided on it.
     package var wallClock: WallClock
@@ -61,64 +84,74 @@ package struct Opening: Hashable, Sendable {
     package struct Previous: Hashable, Sendable {
         package var segment: UInt64
         package var size: UInt64
-        /// BLAKE2b-256 of the whole file.
+        /// BLAKE2b-256 of the whole segment.
         package var head: [UInt8]
+    }
+
+    /// Where the chain of epoch keys stands at the segment's start.
+    package struct SealStart: Hashable, Sendable {
+        /// Of the first checkpoint in this segment.
+        package var epoch: UInt64
+        /// The key that signs it: named by the checkpoint before, or by `root`.
+        package var key: PublicKey
+        /// The longest time from one checkpoint to the next.
+        package var length: Span
+        /// The node's own signature, where the chain of keys begins; nil where it goes on.
+        package var root: Signature?
+    }
+
+    /// The name of this segment's log (C2SP tlog-checkpoint: the origin): `electd/CLUSTER TAG/NODE/SEGMENT`.
+    package var origin: String {
+        CheckpointNote.origin(clusterTag, node, segment)
     }
 }
 
 package struct Step: Hashable, Sendable {
     package var instant: Instant
-    package var effects: EffectsDigest
+    package var effects: RecordedEffects
+    /// Of a reception, without the sender's mark: that is in `mark`.
     package var event: Event
+    /// Where the sender's journal stood, when that is news.
+    package var mark: PeerMark?
+    /// Kept as its difference from an earlier one, because nothing was decided.
+    package var isQuiet: Bool
 
-    package init(instant: Instant, effects: EffectsDigest, event: Event) {
+    package init(
+        instant: Instant, effects: RecordedEffects, event: Event, mark: PeerMark? = nil, isQuiet: Bool = false
+    ) {
         self.instant = instant
         self.effects = effects
         self.event = event
+        self.mark = mark
+        self.isQuiet = isQuiet
     }
 }
 
-/// The first 8 bytes of the BLAKE2b-256 of a step's effects: their number as varint, then each one's encoding.
-package struct EffectsDigest: Hashable, Sendable, CustomStringConvertible {
-    package let rawValue: UInt64
+/// Where a peer's journal stood, as its heartbeat said it.
+package struct PeerMark: Hashable, Sendable {
+    package static let headCount = 8
 
-    package init(rawValue: UInt64) { self.rawValue = rawValue }
-
-    package init(of effects: [Effect]) {
-        var writer = ByteWriter()
-        writer.list(effects) { writer, effect in effect.encode(to: &writer) }
-        rawValue = Blake2b.hash(writer.bytes).prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
-    package var description: String {
-        let digits = String(rawValue, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
-}
-
-/// The node's signature under everything that the segment holds so far.
-package struct Checkpoint: Hashable, Sendable {
-    package var instant: Instant
-    package var wallClock: WallClock
-    /// Records, bytes and chain head before this record.
-    package var records: UInt64
+    package var node: NodeIndex
+    package var segment: UInt64
+    /// Bytes of the segment.
     package var size: UInt64
-    package var head: [UInt8]
-    package var signature: Signature
+    /// The first 8 bytes of the chain's head there: all that a second history would have to meet.
+    package var head: UInt64
 
-    /// What is signed: a domain, the journal's identity, then the fields above; integers in 8 bytes.
-    static func message(
-        of opening: Opening, instant: Instant, wallClock: WallClock, records: UInt64, size: UInt64, head: [UInt8]
-    ) -> [UInt8] {
-        var writer = ByteWriter(reserving: 160)
-        writer.raw("electd checkpoint v1\n".utf8)
-        writer.raw(opening.clusterTag)
-        writer.raw(opening.key.bytes)
-        for value in [
-            opening.incarnation.rawValue, opening.segment, records, size, instant.nanoseconds, wallClock.nanoseconds,
-        ] { writer.fixed(value) }
-        writer.raw(head)
-        return writer.bytes
+    init(node: NodeIndex, _ mark: JournalMark) {
+        self.init(node: node, segment: mark.segment, size: mark.size, head: Self.word(mark.head))
+    }
+
+    package init(node: NodeIndex, segment: UInt64, size: UInt64, head: UInt64) {
+        self.node = node
+        self.segment = segment
+        self.size = size
+        self.head = head
+    }
+
+    /// The first 8 bytes as a number, least significant first.
+    package static func word(_ head: [UInt8]) -> UInt64 {
+        head.prefix(headCount).reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 }
 
@@ -166,9 +199,44 @@ package struct Closing: Hashable, Sendable {
     }
 }
 
+/// The disk took nothing more, or takes again what waited in memory meanwhile.
+package struct Room: Hashable, Sendable {
+    package var instant: Instant
+    package var isFull: Bool
+
+    package init(instant: Instant, isFull: Bool) {
+        self.instant = instant
+        self.isFull = isFull
+    }
+}
+
+/// Segments that were deleted because of the journal's size or age, and the last word that they ended with.
+package struct Pruned: Hashable, Sendable {
+    package var first: UInt64
+    package var last: UInt64
+    /// Of the last one, whole: BLAKE2b-256 and bytes.
+    package var size: UInt64
+    package var head: [UInt8]
+    /// Its last checkpoint; nil when it had none that could be read.
+    package var checkpoint: Checkpoint?
+
+    package init(first: UInt64, last: UInt64, size: UInt64, head: [UInt8], checkpoint: Checkpoint?) {
+        self.first = first
+        self.last = last
+        self.size = size
+        self.head = head
+        self.checkpoint = checkpoint
+    }
+}
+
 /// Nanoseconds since 1970 in UTC, by a clock that nobody vouches for: for people who read, never for a decision.
 package struct WallClock: Hashable, Sendable {
     package var nanoseconds: UInt64
 
     package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+}
+
+func hexadecimal(_ bytes: [UInt8]) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
 }

@@ -35,6 +35,12 @@ struct OpenFile: ~Copyable {
         return status
     }
 
+    /// Whether these are the file's first bytes; its position stays.
+    func begins(with expected: [UInt8]) -> Bool {
+        var found = [UInt8](repeating: 0, count: expected.count)
+        return pread(descriptor, &found, found.count, 0) == found.count && found == expected
+    }
+
     /// Fills `bytes` from `index` on as far as one call does; 0 at the end of the file.
     func read(into bytes: inout [UInt8], from index: Int) throws(SystemError) -> Int {
         while true {

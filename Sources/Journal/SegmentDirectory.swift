@@ -1,20 +1,22 @@
 import Glibc
 
-/// The files of one node's journal: `NNNNNNNNNN.electd`, the number counting up, and segments that were found damaged
-/// and are kept as `NNNNNNNNNN.electd.damaged`.
+/// The files of one node's journal: `NNNNNNNNNN.electd`, the number counting up; closed ones are packed away as
+/// `NNNNNNNNNN.electd.gz`, and segments that were found damaged are kept as `NNNNNNNNNN.electd.damaged`.
 package struct SegmentDirectory {
     package struct Segment: Hashable, Sendable {
         package var number: UInt64
         package var path: String
-        /// Bytes.
+        /// Bytes on disk.
         package var size: UInt64
         package var isDamaged: Bool
+        package var isPacked: Bool
         /// Nanoseconds since 1970 on the file system's clock.
         package var modified: UInt64
     }
 
     package static let suffix = ".electd"
     package static let damagedSuffix = ".electd.damaged"
+    static let packedSuffix = ".gz"
 
     let path: String
 
@@ -30,8 +32,13 @@ package struct SegmentDirectory {
         var found: [Segment] = []
         for name in try names() {
             let isDamaged = name.hasSuffix(Self.damagedSuffix)
-            guard isDamaged || name.hasSuffix(Self.suffix) else { continue }
-            let digits = name.dropLast(isDamaged ? Self.damagedSuffix.count : Self.suffix.count)
+            let isPacked = name.hasSuffix(Self.suffix + Self.packedSuffix)
+            guard
+                let suffix = [Self.damagedSuffix, Self.suffix + Self.packedSuffix, Self.suffix].first(where: {
+                    name.hasSuffix($0)
+                })
+            else { continue }
+            let digits = name.dropLast(suffix.count)
             guard digits.count >= 10, digits.allSatisfy(\.isASCIIDigit), let number = UInt64(digits) else { continue }
             var status = stat()
             let file = path + "/" + name
@@ -39,9 +46,20 @@ package struct SegmentDirectory {
             found.append(
                 Segment(
                     number: number, path: file, size: UInt64(max(status.st_size, 0)), isDamaged: isDamaged,
+                    isPacked: isPacked,
                     modified: UInt64(max(status.st_mtim.tv_sec, 0)) * 1_000_000_000 + UInt64(status.st_mtim.tv_nsec)))
         }
-        return found.sorted { ($0.number, $0.path) < ($1.number, $1.path) }
+        found.sort { ($0.number, $0.path) < ($1.number, $1.path) }
+        // A crash may leave both forms of a segment; the packed one is made again.
+        let plain = Set(found.filter { !$0.isPacked && !$0.isDamaged }.map(\.number))
+        return found.filter { !$0.isPacked || !plain.contains($0.number) }
+    }
+
+    /// The number that a file's name gives it; nil for one that isn't named like a segment.
+    static func number(of path: String) -> UInt64? {
+        let name = path.split(separator: "/").last ?? ""
+        let digits = name.prefix { $0.isASCIIDigit }
+        return digits.count >= 10 && name.dropFirst(digits.count).hasPrefix(suffix) ? UInt64(digits) : nil
     }
 
     /// The segments that `path` means: a segment itself, a journal's directory, or a state directory.
@@ -64,19 +82,10 @@ package struct SegmentDirectory {
 
     /// Removes what a crash left of a segment that was being created: it never was part of the journal.
     func removeUnfinished() throws(SystemError) {
-        for name in try names() where name.hasSuffix(Self.suffix + unfinishedSuffix) { unlink(path + "/" + name) }
-    }
-
-    /// Deletes whole segments, oldest first, until the journal keeps to both bounds. Neither `current` nor a damaged
-    /// segment is ever deleted.
-    func prune(current: UInt64, bytes: UInt64, age: UInt64, now: UInt64) throws(SystemError) {
-        let segments = try segments()
-        var total = segments.reduce(0) { $0 + $1.size }
-        for segment in segments where segment.number < current && !segment.isDamaged {
-            let isOld = now > segment.modified && now - segment.modified > age
-            guard total > bytes || isOld else { break }
-            guard unlink(segment.path) == 0 else { throw SystemError("unlink") }
-            total -= segment.size
+        for name in try names()
+        where [Self.suffix, Self.suffix + Self.packedSuffix].contains(where: { name.hasSuffix($0 + unfinishedSuffix) })
+        {
+            unlink(path + "/" + name)
         }
     }
 

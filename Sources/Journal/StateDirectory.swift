@@ -1,4 +1,5 @@
 import Glibc
+import Sodium
 
 /// The directory of everything that must outlive the daemon: the votes and the journal. Mode 0700, and locked for as
 /// long as this object lives, so that two daemons can't vote with one identity.
@@ -7,6 +8,7 @@ package final class StateDirectory: Sendable {
     private let lock: Int32
 
     package var ballotPath: String { path + "/" + BallotStore.fileName }
+    package var sealPath: String { path + "/" + EvolvingKey.fileName }
     package var journalPath: String { path + "/journal" }
 
     private init(path: String, lock: Int32) {

@@ -40,6 +40,8 @@ final class NodeReplay {
     private var reader: JournalReader?
     private var isClosed = false
     private var closing: Closing.Reason?
+    /// What the effects of the quiet steps since the last run's end come to.
+    private var sum = EffectsSum()
     private var previous: Opening?
 
     init(_ journal: JournalArchive.Journal, node: Int, segments: ArraySlice<JournalArchive.Segment>? = nil) {
@@ -90,13 +92,19 @@ final class NodeReplay {
         case .step(let step):
             guard let effects = elector?.step(step.event, at: step.instant) else { return nil }
             let name = RecordName(node: node, segment: segment?.number ?? 0, record: entry.index)
-            guard EffectsDigest(of: effects) == step.effects else { return end(.diverged(name)) }
+            let outcome = StepOutcome(of: effects)
+            if step.isQuiet { sum.add(outcome.digest) }
+            guard step.effects.agrees(with: outcome) else { return end(.diverged(name)) }
             return .step(Taken(name: name, instant: step.instant, event: step.event, effects: effects))
         case .checkpoint(let checkpoint): return .checkpoint(checkpoint.instant, checkpoint.wallClock)
         case .closing(let closing):
             self.closing = closing.reason
             return .closed(closing.instant, closing.reason)
-        case .state, .recovery: return nil
+        case .effects(let recorded):
+            defer { sum = EffectsSum() }
+            let name = RecordName(node: node, segment: segment?.number ?? 0, record: entry.index)
+            return recorded == sum || elector == nil ? nil : end(.diverged(name))
+        case .state, .recovery, .cosignature, .witnessed, .room, .pruned: return nil
         }
     }
 }

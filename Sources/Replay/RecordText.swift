@@ -4,8 +4,6 @@ import Journal
 
 /// `electd log show`: one readable line per record.
 package enum RecordText {
-    private static let nothing = EffectsDigest(of: [])
-
     /// Calls `line` for each record of a segment.
     ///
     /// - Throws: what stopped the reading; the lines so far are good.
@@ -42,11 +40,13 @@ package enum RecordText {
                 + "life \(opening.incarnation.rawValue)\(previous), by \(opening.software); "
                 + "wall clock \(text(opening.wallClock))"
         case .step(let step):
-            let effects = step.effects == nothing ? "" : "  -> \(step.effects)"
-            return "\(wording.text(step.instant))  \(wording.text(step.event))\(effects)"
+            return "\(wording.text(step.instant))  \(wording.text(step.event))\(text(step.effects))"
+                + (step.mark.map { "; its journal: \($0.segment) at \($0.size)" } ?? "")
+        case .effects(let sum): return "effects of the run: \(sum.value)"
         case .state(let digest): return "state \(hex(digest))"
         case .checkpoint(let checkpoint):
-            return "\(wording.text(checkpoint.instant))  checkpoint: \(checkpoint.records) records, "
+            return "\(wording.text(checkpoint.instant))  checkpoint of epoch \(checkpoint.epoch): "
+                + "\(checkpoint.records) records, "
                 + "head \(hex(Array(checkpoint.head.prefix(8)))); wall clock \(text(checkpoint.wallClock))"
         case .recovery(let recovery):
             let what = recovery.finding == .tornTail ? "a torn tail was cut" : "damage was found, the segment is kept"
@@ -54,6 +54,22 @@ package enum RecordText {
         case .closing(let closing):
             let why = closing.reason == .rotated ? "the next segment follows" : "the daemon ended"
             return "\(wording.text(closing.instant))  closed: \(why)"
+        case .cosignature(let cosignature):
+            return "\(cosignature.node) cosigns the checkpoint of epoch \(cosignature.epoch)"
+        case .witnessed(let witnessed):
+            return "cosigned \(witnessed.node)'s checkpoint of epoch \(witnessed.epoch): segment \(witnessed.segment) "
+                + "at \(witnessed.size), head \(hex(Array(witnessed.head.prefix(8))))"
+        case .room(let room):
+            return "\(wording.text(room.instant))  the disk \(room.isFull ? "is full" : "has room again")"
+        case .pruned(let pruned): return "segments \(pruned.first) to \(pruned.last) were deleted for their age or size"
+        }
+    }
+
+    private static func text(_ effects: RecordedEffects) -> String {
+        switch effects {
+        case .none: ""
+        case .whole(let digest): digest == .none ? "" : "  -> \(digest)"
+        case .short: "  -> \(effects)"
         }
     }
 

@@ -86,6 +86,10 @@ extension SegmentReport: Encodable {
                 self.recorded = recorded.description
                 self.derived = derived.description
                 effects = divergence.effects
+            case .sum(let recorded, let derived):
+                what = "effects"
+                self.recorded = "\(recorded)"
+                self.derived = "\(derived)"
             case .state(let recorded, let derived):
                 what = "state"
                 self.recorded = hex(recorded)

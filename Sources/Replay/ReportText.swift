@@ -51,6 +51,9 @@ extension Divergence {
             lines.append("  recorded effects \(recorded), derived \(derived):")
             lines += effects.map { "    \($0)" }
             if effects.isEmpty { lines.append("    none") }
+        case .sum(let recorded, let derived):
+            lines.append(
+                "  recorded sum of effects \(recorded), derived \(derived): one of the steps of this run differs")
         case .state(let recorded, let derived):
             lines.append("  recorded state \(hex(recorded)), derived \(hex(derived))")
         }

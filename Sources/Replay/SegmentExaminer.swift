@@ -7,6 +7,7 @@ struct SegmentExaminer {
     let derives: Bool
     private var report: SegmentReport
     private var elector: Elector?
+    private var sum = EffectsSum()
     /// The state at the end, for the next segment's genesis to be compared with; nil when it isn't known.
     private(set) var finalState: [UInt8]?
 
@@ -57,6 +58,7 @@ struct SegmentExaminer {
             report.lastInstant = step.instant
             report.closing = nil
             return derives ? repeated(step, entry) : nil
+        case .effects(let recorded): return derives ? compared(recorded, entry) : nil
         case .state(let recorded):
             guard derives, let elector else { return nil }
             report.states += 1
@@ -68,8 +70,16 @@ struct SegmentExaminer {
         case .closing(let closing):
             report.lastInstant = closing.instant
             report.closing = closing.reason
+        case .cosignature, .witnessed, .room, .pruned: break
         }
         return nil
+    }
+
+    /// What the effects of a run's steps come to.
+    private mutating func compared(_ recorded: EffectsSum, _ entry: JournalReader.Entry) -> Divergence? {
+        defer { sum = EffectsSum() }
+        guard elector != nil, recorded != sum else { return nil }
+        return Divergence(.sum(recorded: recorded.value, derived: sum.value), entry, event: "end of a run")
     }
 
     private mutating func begin(_ opening: Opening, _ entry: JournalReader.Entry) -> Divergence? {
@@ -86,10 +96,13 @@ struct SegmentExaminer {
 
     private mutating func repeated(_ step: Step, _ entry: JournalReader.Entry) -> Divergence? {
         guard let effects = elector?.step(step.event, at: step.instant) else { return nil }
-        let derived = EffectsDigest(of: effects)
-        guard derived != step.effects, let wording = elector.map({ Wording(rules: $0.rules) }) else { return nil }
+        let outcome = StepOutcome(of: effects)
+        if step.isQuiet { sum.add(outcome.digest) }
+        guard !step.effects.agrees(with: outcome), let wording = elector.map({ Wording(rules: $0.rules) }) else {
+            return nil
+        }
         var different = Divergence(
-            .effects(recorded: step.effects, derived: derived), entry, event: wording.text(step.event))
+            .effects(recorded: step.effects, derived: outcome.digest), entry, event: wording.text(step.event))
         different.instant = step.instant
         different.effects = effects.map(wording.text)
         return different

@@ -43,7 +43,9 @@ package struct Divergence: Error, Sendable {
         /// The segment was written by another version of the rules, whose decisions this one can't derive.
         case version(UInt16)
         /// Other effects than recorded.
-        case effects(recorded: EffectsDigest, derived: EffectsDigest)
+        case effects(recorded: RecordedEffects, derived: EffectsDigest)
+        /// The effects of one of the quiet steps before, since the last such record, aren't those recorded.
+        case sum(recorded: UInt32, derived: UInt32)
         /// The same effects, and another state.
         case state(recorded: [UInt8], derived: [UInt8])
     }

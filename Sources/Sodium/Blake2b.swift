@@ -36,8 +36,26 @@ package struct Blake2b: Sendable {
         }
     }
 
+    /// The first 8 bytes, least significant first, of the BLAKE2b-256 of `bytes`; nothing is allocated.
+    package static func prefix(of bytes: [UInt8]) -> UInt64 {
+        Sodium.start()
+        var digest: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        withUnsafeMutableBytes(of: &digest) { buffer in
+            _ = electd_blake2b_hash(buffer.octets, buffer.count, bytes, bytes.count)
+        }
+        return UInt64(littleEndian: digest.0)
+    }
+
     /// The digest of `bytes`, keyed when `key` isn't empty; lengths as in `init`.
     package static func hash(_ bytes: [UInt8], length: Int = 32, key: [UInt8] = []) -> [UInt8] {
+        if key.isEmpty {
+            Sodium.start()
+            precondition((16...64).contains(length), "digest length out of range")
+            return [UInt8](unsafeUninitializedCapacity: length) { buffer, initialized in
+                _ = electd_blake2b_hash(buffer.baseAddress, length, bytes, bytes.count)
+                initialized = length
+            }
+        }
         var hash = Blake2b(length: length, key: key)
         hash.update(bytes)
         return hash.digest()

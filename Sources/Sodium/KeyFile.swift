@@ -105,7 +105,7 @@ struct KeyFile {
 }
 
 /// Makes the name of a new file survive a power failure.
-private func syncDirectory(of path: String) -> Bool {
+func syncDirectory(of path: String) -> Bool {
     let directory = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }

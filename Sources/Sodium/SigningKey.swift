@@ -32,6 +32,17 @@ package final class SigningKey: Sendable {
         self.init(seed: SecretBytes(count: Self.seedCount) { $0.copyBytes(from: insecureSeed) })
     }
 
+    /// An identity from a seed in somebody else's guarded memory.
+    convenience init(copying seed: UnsafeRawBufferPointer) {
+        precondition(seed.count == Self.seedCount, "a seed has 32 bytes")
+        self.init(seed: SecretBytes(count: Self.seedCount) { $0.copyBytes(from: seed) })
+    }
+
+    /// Into guarded memory only.
+    func copySeed(into memory: UnsafeMutableRawBufferPointer) {
+        seed.withBytes { memory.copyBytes(from: UnsafeRawBufferPointer(start: $0, count: Self.seedCount)) }
+    }
+
     /// Reads the file that `write` made.
     package static func read(_ path: String) throws(KeyFileError) -> SigningKey {
         SigningKey(seed: try KeyFile.identity.read(path))

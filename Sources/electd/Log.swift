@@ -1,11 +1,13 @@
 import ArgumentParser
+import Control
 import Glibc
 import Journal
 import Replay
 
 struct Log: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Reads the event log.", subcommands: [Show.self, Follow.self, Verify.self, ExportVerb.self])
+        abstract: "Reads the event log.",
+        subcommands: [Show.self, Follow.self, Verify.self, ExportVerb.self, Checkpoint.self])
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -38,7 +40,12 @@ struct Log: ParsableCommand {
 
     struct Verify: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Checks records, chain and signatures, without deriving decisions.")
+            abstract: "Checks journals for damage and tampering, without deriving decisions.",
+            discussion: """
+                Every record, chain, tree, epoch and signature; how segments go on from each other; and, given the \
+                journals of several nodes, what they say of each other. Needs no keys. Exits with 1, and says where, \
+                when something isn't as it was written.
+                """)
 
         @Flag(help: "Print the report as JSON.")
         var json = false
@@ -46,6 +53,50 @@ struct Log: ParsableCommand {
         @Argument(help: "Segments, journal directories or state directories.")
         var journals: [String]
 
-        func run() throws { try Examination.run(journals, derives: false, json: json) }
+        func run() throws {
+            let report: AuditReport
+            do throws(SystemError) {
+                report = try Audit.run(journals)
+            } catch {
+                Talk.say("electd: \(error)")
+                throw ExitCode.difference
+            }
+            if report.segments.isEmpty {
+                Talk.say("electd: there is no journal in \(journals.joined(separator: ", "))")
+                throw ExitCode.difference
+            }
+            if json {
+                Talk.print(ControlJSON.encode(report) + [UInt8(ascii: "\n")])
+            } else {
+                Talk.print(Array((report.lines.joined(separator: "\n") + "\n").utf8))
+            }
+            if !report.isGood { throw ExitCode.difference }
+        }
+    }
+
+    struct Checkpoint: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "checkpoint", abstract: "Prints a segment's last checkpoint as a signed note (C2SP).",
+            discussion: """
+                The note goes to standard output, with the peers' cosignatures; the verifier key that others' tools \
+                check it with to standard error.
+                """)
+
+        @Argument(help: "A segment.")
+        var segment: String
+
+        func run() throws {
+            do throws(JournalDamage) {
+                guard let found = try CheckpointNote.last(of: segment) else {
+                    Talk.say("electd: \(segment): no checkpoint")
+                    Electd.end(.difference)
+                }
+                Talk.say(found.verifierKey)
+                Talk.print(Array(found.note.utf8))
+            } catch {
+                Talk.say("electd: \(segment): \(error)")
+                Electd.end(.difference)
+            }
+        }
     }
 }

@@ -45,7 +45,7 @@ import Testing
                 server fred 192.0.2.201:8080 fred 1 drain=false check 2s 1s 2 3 http 192.0.2.201:8080 / 192.0.2.201:8080 200-399
                 statistics 192.0.2.200:8989 /stats "electd statistics" "/etc/electd/users"
                 election realtime=false lock_memory=false
-                journal - 67108864 32
+                journal - 67108864 32 86400s 60s
                 proxy - -
                 log info text
                 """)

@@ -118,7 +118,7 @@ import Testing
                 preempt_after never
                 on_change -
                 election realtime=false lock_memory=false
-                journal - 67108864 32
+                journal - 67108864 32 86400s 60s
                 proxy - -
                 log info text
 

@@ -22,7 +22,7 @@ import Testing
         var count = 0
         var refusal: JournalError?
         while refusal == nil && count < 10_000 {
-            try writer.append(.accusation, effects: EffectsDigest(of: []), at: milliseconds(UInt64(count)))
+            try writer.append(.accusation, outcome: .nothing, at: milliseconds(UInt64(count)))
             count += 1
             do throws(JournalError) { try writer.commit() } catch { refusal = error }
         }
@@ -32,7 +32,7 @@ import Testing
         }
         let durable = writer.durableMark
         for _ in 0..<100 {
-            try writer.append(.accusation, effects: EffectsDigest(of: []), at: milliseconds(UInt64(count)))
+            try writer.append(.accusation, outcome: .nothing, at: milliseconds(UInt64(count)))
             count += 1
         }
         #expect(throws: JournalError.self) { try writer.commit() }

@@ -6,13 +6,13 @@ import Testing
 
 @Suite struct JournalRecoveryTests {
     let scratch = Scratch()
-    let digest = EffectsDigest(of: [])
+    let digest = StepOutcome.nothing
 
     /// A segment of a dozen steps, as a crash leaves it: committed, not closed.
     private func crashed() throws -> [UInt8] {
         let writer = try scratch.writer(try scratch.state())
         for index in 1...12 {
-            try writer.append(.check(UInt16(index), passing: true), effects: digest, at: milliseconds(5))
+            try writer.append(.check(UInt16(index), passing: true), outcome: digest, at: milliseconds(5))
         }
         try writer.commit()
         return try scratch.bytes(scratch.segmentPath(1))
@@ -75,7 +75,7 @@ import Testing
     @Test func aRewriteWithoutTheKeyMeetsTheCheckpoint() throws {
         let state = try scratch.state()
         let writer = try scratch.writer(state)
-        try writer.append(.check(1, passing: true), effects: digest, at: milliseconds(1))
+        try writer.append(.check(1, passing: true), outcome: digest, at: milliseconds(1))
         try writer.close(at: milliseconds(2))
         let honest = try scratch.bytes(scratch.segmentPath(1))
         let step = try records(scratch.segmentPath(1))[2]
@@ -117,8 +117,8 @@ import Testing
         let path = scratch.path
         try scratch.replace(path, with: Array("hello, world".utf8))
         #expect(throws: JournalDamage.notAJournal) { try JournalReader(path) }
-        try scratch.replace(path, with: Array("electdJ\u{2}".utf8))
-        #expect(throws: JournalDamage.unknownVersion(2)) { try JournalReader(path) }
+        try scratch.replace(path, with: Array("electdJ\u{9}".utf8))
+        #expect(throws: JournalDamage.unknownVersion(9)) { try JournalReader(path) }
         try scratch.replace(path, with: [])
         #expect(throws: JournalDamage.notAJournal) { try JournalReader(path) }
         try FileManager.default.removeItem(atPath: path)

@@ -6,12 +6,13 @@ import Testing
 
 @Suite struct JournalWriterTests {
     let scratch = Scratch()
-    let digest = EffectsDigest(of: [.left])
+    /// A decision: its step is kept whole.
+    let digest = StepOutcome(of: [.left])
 
     @Test func whatIsAppendedReadsBack() throws {
         let writer = try scratch.writer(try scratch.state(), at: milliseconds(5))
-        try writer.append(.timer, effects: digest, at: milliseconds(10))
-        try writer.append(.check(3, passing: true), effects: digest, at: milliseconds(20))
+        try writer.append(.timer, outcome: digest, at: milliseconds(10))
+        try writer.append(.check(3, passing: true), outcome: digest, at: milliseconds(20))
         try writer.append(state: [1, 2, 3])
         try writer.close(at: milliseconds(30))
         let entries = try records(scratch.segmentPath(1))
@@ -24,26 +25,28 @@ import Testing
         }
         #expect(opening.node == "fred" && opening.genesis == Array("genesis".utf8) && opening.previous == nil)
         #expect(opening.key == scratch.key.publicKey && opening.segment == 1)
-        #expect(entries[2].record == .step(Step(instant: milliseconds(10), effects: digest, event: .timer)))
+        #expect(
+            entries[2].record == .step(Step(instant: milliseconds(10), effects: .whole(digest.digest), event: .timer)))
         #expect(
             entries[3].record
-                == .step(Step(instant: milliseconds(20), effects: digest, event: .check(3, passing: true))))
+                == .step(
+                    Step(instant: milliseconds(20), effects: .whole(digest.digest), event: .check(3, passing: true))))
         #expect(entries[4].record == .state(Array(Blake2b.hash([1, 2, 3]).prefix(16))))
         #expect(entries[5].record == .closing(Closing(instant: milliseconds(30), reason: .stopped)))
         #expect(last.records == 6)
         #expect(throws: JournalError.stopped) {
-            try writer.append(.timer, effects: self.digest, at: milliseconds(40))
+            try writer.append(.timer, outcome: self.digest, at: milliseconds(40))
         }
     }
 
     /// The chain's head is the plain BLAKE2b-256 of the file: `head -c SIZE FILE | b2sum -l 256` says the same.
     @Test func theMarkIsTheHashOfTheFile() throws {
         let writer = try scratch.writer(try scratch.state())
-        for index in 0..<10 { try writer.append(.timer, effects: digest, at: milliseconds(UInt64(index))) }
-        let ahead = writer.mark
-        #expect(writer.durableMark.size < ahead.size)
+        for index in 0..<10 { try writer.append(.timer, outcome: digest, at: milliseconds(UInt64(index))) }
+        let before = writer.durableMark
         try writer.commit()
-        #expect(writer.durableMark == ahead)
+        let ahead = writer.durableMark
+        #expect(before.size < ahead.size)
         let bytes = try scratch.bytes(scratch.segmentPath(1))
         #expect(ahead.segment == 1 && ahead.size == UInt64(bytes.count))
         #expect(ahead.head == Array(Blake2b.hash(bytes).prefix(16)))
@@ -52,7 +55,7 @@ import Testing
     @Test func nothingIsOnDiskBeforeCommit() throws {
         let writer = try scratch.writer(try scratch.state())
         let before = try scratch.bytes(scratch.segmentPath(1))
-        try writer.append(.timer, effects: digest, at: milliseconds(1))
+        try writer.append(.timer, outcome: digest, at: milliseconds(1))
         #expect(try scratch.bytes(scratch.segmentPath(1)) == before)
         try writer.commit()
         #expect(try scratch.bytes(scratch.segmentPath(1)).count > before.count)
@@ -60,7 +63,7 @@ import Testing
 
     @Test func checkpointsComeByTheClock() throws {
         let writer = try scratch.writer(try scratch.state())
-        for second in 0...35 { try writer.checkpointIfDue(at: milliseconds(UInt64(second) * 1000)) }
+        for second in 0...200 { try writer.checkpointIfDue(at: milliseconds(UInt64(second) * 1000)) }
         try writer.commit()
         let checkpoints = try records(scratch.segmentPath(1)).filter {
             if case .checkpoint = $0.record { true } else { false }
@@ -70,13 +73,14 @@ import Testing
 
     @Test func everyLifeAndRotationContinuesTheChain() throws {
         let state = try scratch.state()
-        let first = try scratch.writer(state, limits: JournalLimits(segmentBytes: 600))
-        #expect(!first.isRotationDue)
-        for index in 0..<20 { try first.append(.timer, effects: digest, at: milliseconds(UInt64(index))) }
-        #expect(first.isRotationDue)
+        let first = try scratch.writer(state, limits: JournalLimits(segmentBytes: 900))
+        #expect(!first.isRotationDue(at: milliseconds(1)))
+        #expect(first.isRotationDue(at: milliseconds(86_400_000)))
+        for index in 0..<20 { try first.append(.timer, outcome: digest, at: milliseconds(UInt64(index))) }
+        #expect(first.isRotationDue(at: milliseconds(20)))
         try first.rotate(genesis: [9], at: milliseconds(30))
-        #expect(!first.isRotationDue)
-        try first.append(.leaving, effects: digest, at: milliseconds(40))
+        #expect(!first.isRotationDue(at: milliseconds(31)))
+        try first.append(.leaving, outcome: digest, at: milliseconds(40))
         try first.close(at: milliseconds(50))
         let second = try scratch.writer(state, incarnation: 2)
         #expect(second.recovery == nil)
@@ -98,15 +102,29 @@ import Testing
 
     @Test func oldSegmentsGoCurrentAndDamagedStay() throws {
         let state = try scratch.state()
-        let writer = try scratch.writer(state, limits: JournalLimits(segmentBytes: 100, totalBytes: 2000))
+        let writer = try scratch.writer(state, limits: JournalLimits(segmentBytes: 100, totalBytes: 6000))
         try scratch.replace(scratch.path + "/journal/0000000000.electd.damaged", with: [1, 2, 3])
         for index in 1...20 {
-            try writer.append(.timer, effects: digest, at: milliseconds(UInt64(index)))
+            try writer.append(.timer, outcome: digest, at: milliseconds(UInt64(index)))
             try writer.rotate(genesis: [9], at: milliseconds(UInt64(index)))
+            try writer.upkeep.prune(now: WallClock(nanoseconds: 1_700_000_000_000_000_000)) { pruned in
+                (try? writer.append(pruned)) != nil
+            }
         }
+        try writer.close(at: milliseconds(30))
+        let stated = try records(scratch.segmentPath(21)).compactMap { entry -> Pruned? in
+            if case .pruned(let pruned) = entry.record { pruned } else { nil }
+        }
+        let last = try #require(stated.last)
+        guard case .opening(let opening)? = try records(scratch.segmentPath(Int(last.last) + 1)).first?.record else {
+            Issue.record("the first segment that stays has an opening")
+            return
+        }
+        #expect(opening.previous?.head == last.head && opening.previous?.size == last.size)
+        #expect(last.checkpoint?.next == opening.seal.key && last.checkpoint?.epoch == opening.seal.epoch - 1)
         let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path + "/journal").sorted()
         #expect(names.first == "0000000000.electd.damaged" && names.last == "0000000021.electd")
-        #expect(names.count < 7)
+        #expect(names.count < 9)
     }
 
     @Test func aFullBacklogIsRefusedAndBridgedByRotation() throws {
@@ -115,19 +133,19 @@ import Testing
         var taken = 0
         do throws(JournalError) {
             while true {
-                try writer.append(rules, effects: digest, at: .zero)
+                try writer.append(rules, outcome: digest, at: .zero)
                 taken += 1
             }
         } catch {
             #expect(error == .backlogFull)
         }
         #expect(taken * 200 < JournalWriter.backlogLimit * 2)
-        #expect(writer.isRotationDue)
+        #expect(writer.isRotationDue(at: .zero))
         // Nobody is told that the refused record is on disk.
         #expect(throws: JournalError.backlogFull) { try writer.commit() }
         try writer.rotate(genesis: [9], at: milliseconds(1))
         try writer.commit()
-        try writer.append(.timer, effects: digest, at: milliseconds(2))
+        try writer.append(.timer, outcome: digest, at: milliseconds(2))
         try writer.close(at: milliseconds(3))
         #expect(try records(scratch.segmentPath(1)).count == taken + 2)
         #expect(try records(scratch.segmentPath(2)).count == 5)

@@ -10,8 +10,6 @@ final class Recorded {
     private var now = Instant.zero
     private var peerSequence: UInt64 = 0
     private(set) var steps = 0
-    /// In the current segment.
-    private(set) var records: UInt64 = 2
     private(set) var lastLie: Instant?
 
     init(_ scratch: Scratch, incarnation: UInt64 = 1) throws {
@@ -31,7 +29,6 @@ final class Recorded {
             try take(next(), lie: lie)
             if steps % 16 == 0 && lie == nil {
                 try writer.append(state: Self.encoded(elector))
-                records += 1
             }
         }
         try writer.commit()
@@ -39,7 +36,6 @@ final class Recorded {
 
     func rotate() throws {
         try writer.rotate(genesis: Self.encoded(elector), at: now)
-        records = 2
     }
 
     func end() throws { try writer.close(at: now) }
@@ -49,9 +45,10 @@ final class Recorded {
 
     private func take(_ event: Event, lie: EffectsDigest?) throws {
         let effects = elector.step(event, at: now)
-        try writer.append(event, effects: lie ?? EffectsDigest(of: effects), at: now)
+        var outcome = StepOutcome(of: effects)
+        if let lie { outcome = StepOutcome(digest: lie, isEmpty: false, decides: true) }
+        try writer.append(event, outcome: outcome, at: now)
         steps += 1
-        records += 1
         if lie != nil { lastLie = now }
         // Persistence is reported at once: it is what lets the election go on.
         for case .persist(let ticket) in effects where lie == nil { try take(.persisted(ticket), lie: nil) }

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness import Stage, expect, test
 from labkit.commands import run
+from labkit.crashes import judge, kill_at_random
 
 
 @test("replay over the journals of a run with faults: every decision reproduced (I9)")
@@ -43,3 +44,39 @@ def tampered(stage: Stage) -> None:
 
 def _replayable(copy: Path, victim: Path) -> Path:
     return copy if copy.is_dir() else victim
+
+
+@test("daemons killed at random moments under load: no acknowledged record lost, every journal opens and replays")
+def crashes_lose_nothing(stage: Stage) -> None:
+    stage.settle()
+    seconds = kill_at_random(stage.cluster, kills=10, seed=7)
+    stage.settle()
+    stage.cluster.stop()
+    outcome = judge(stage.cluster, 10, seconds)
+    expect(outcome.is_good, f"replay {outcome.replay_is_good}; {outcome.findings}")
+    expect(outcome.marks > 0, "no peer has recorded where another one's journal stood")
+
+
+@test("three journals of a run: verified against each other; a cut tail is found and named")
+def journals_speak_for_each_other(stage: Stage) -> None:
+    stage.settle()
+    time.sleep(3)
+    stage.cluster.stop()
+    program = str(stage.cluster.nodes["fred"].program)
+    copies = []
+    for name, node in stage.cluster.nodes.items():
+        copy = stage.network.directory / f"copy-{name}"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(node.journals()[0], copy)
+        copies.append(copy)
+    verify = lambda: run(program, "log", "verify", *map(str, copies), check=False)
+    whole = verify()
+    expect(whole.returncode == 0, f"exit {whole.returncode} for whole journals:\n{whole.stdout[-900:]}{whole.stderr}")
+    victim = max((file for file in copies[0].rglob("*.electd")), key=lambda file: file.name)
+    content = victim.read_bytes()
+    victim.write_bytes(content[: len(content) * 3 // 4])
+    cut = verify()
+    expect(cut.returncode == 1 and victim.name in cut.stdout, f"exit {cut.returncode} for a cut tail:\n{cut.stdout[-900:]}")
+    victim.write_bytes(content)
+    for copy in copies:
+        shutil.rmtree(copy)

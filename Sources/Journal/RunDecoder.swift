@@ -1,0 +1,146 @@
+import Election
+
+/// Takes runs apart, and remembers between them what the next steps differ from; `RunEncoder`'s other half.
+struct RunDecoder {
+    private var streams: [Stream] = []
+    private var lastInstant: UInt64 = 0
+
+    private struct Stream {
+        var state: StreamState
+        var event: Event
+        var node: NodeIndex?
+    }
+
+    /// A checkpoint, or a segment's opening.
+    mutating func reset(at instant: Instant) {
+        streams.removeAll(keepingCapacity: true)
+        lastInstant = instant.nanoseconds
+    }
+
+    /// A whole record's instant.
+    mutating func pass(_ instant: Instant) { lastInstant = instant.nanoseconds }
+
+    /// The next record of the run that `reader` stands in: a step, and at the end the sum.
+    mutating func next(_ reader: inout ByteReader) throws(Malformed) -> JournalRecord {
+        guard reader.remaining > 4 else {
+            let recorded = EffectsSum(rawValue: try reader.fixed())
+            try reader.finish()
+            return .effects(recorded)
+        }
+        let tag = try reader.byte()
+        var slot = Int(tag & ItemTag.slotMask)
+        if slot == Int(ItemTag.slotFollows) {
+            let beyond = try reader.varint()
+            guard beyond < UInt64(QuietStream.limit) else { throw .outOfRange }
+            slot += Int(beyond)
+        }
+        guard slot <= streams.count, slot < QuietStream.limit else { throw .outOfRange }
+        let isNew = slot == streams.count
+        let instant = try self.instant(tag, isNew ? nil : slot, &reader)
+        let effects: RecordedEffects = tag & ItemTag.hasDigest != 0 ? .short(try reader.byte()) : .none
+        var mark = isNew ? StreamState.MarkState() : streams[slot].state.mark
+        if tag & ItemTag.hasMark != 0 { try read(&mark, &reader) }
+        if isNew {
+            guard tag & ItemTag.hasBody != 0 else { throw .outOfRange }
+            try define(&reader, at: instant)
+        } else {
+            streams[slot].state.pass(to: instant)
+            try update(slot, hasBody: tag & ItemTag.hasBody != 0, &reader)
+        }
+        streams[slot].state.mark = mark
+        lastInstant = instant
+        var peerMark: PeerMark?
+        if tag & ItemTag.hasMark != 0 {
+            guard let node = streams[slot].node else { throw .outOfRange }
+            peerMark = PeerMark(node: node, segment: mark.segment, size: mark.size, head: mark.head)
+        }
+        return .step(
+            Step(
+                instant: Instant(nanoseconds: instant), effects: effects, event: streams[slot].event, mark: peerMark,
+                isQuiet: true))
+    }
+
+    private func instant(_ tag: UInt8, _ slot: Int?, _ reader: inout ByteReader) throws(Malformed) -> UInt64 {
+        let distance = UInt64(bitPattern: try Distance.decode(try reader.varint()))
+        var base = lastInstant
+        if tag & ItemTag.isRegular != 0 {
+            guard let slot, let expected = streams[slot].state.expectedInstant else { throw .outOfRange }
+            base = expected
+        }
+        let instant = base &+ distance
+        guard instant >= lastInstant else { throw .outOfRange }
+        return instant
+    }
+
+    private func read(_ mark: inout StreamState.MarkState, _ reader: inout ByteReader) throws(Malformed) {
+        let told = try reader.varint()
+        if told & 1 == 0 {
+            mark.size = mark.size &+ UInt64(bitPattern: ZigZag.decode(told >> 1))
+        } else {
+            guard told == 1 else { throw .outOfRange }
+            mark.segment = try reader.varint()
+            mark.size = try reader.varint()
+        }
+        mark.head = try reader.fixed()
+    }
+
+    /// A stream's first event, which is whole.
+    private mutating func define(_ reader: inout ByteReader, at instant: UInt64) throws(Malformed) {
+        let head = try reader.varint(as: Int.self)
+        guard head & 1 == 1 else { throw .outOfRange }
+        let bytes = try reader.raw(count: head >> 1)
+        let event = try Self.event(bytes)
+        guard QuietStream.key(of: event) != nil else { throw .outOfRange }
+        var node: NodeIndex?
+        if case .received(let reception) = event { node = reception.packet.sender.node }
+        streams.append(Stream(state: StreamState(bytes, at: instant), event: event, node: node))
+    }
+
+    private mutating func update(_ slot: Int, hasBody: Bool, _ reader: inout ByteReader) throws(Malformed) {
+        guard hasBody else {
+            let stood = streams[slot].state.before == streams[slot].state.bytes
+            streams[slot].state.guess()
+            // A timer, mostly: nothing to read again.
+            if !stood { streams[slot].event = try Self.event(streams[slot].state.bytes) }
+            return
+        }
+        let head = try reader.varint(as: Int.self)
+        if head & 1 == 1 {
+            let bytes = try reader.raw(count: head >> 1)
+            if bytes.count == streams[slot].state.bytes.count {
+                streams[slot].state.guess()
+            } else {
+                streams[slot].state.before = []
+            }
+            streams[slot].state.bytes = bytes
+        } else {
+            streams[slot].state.guess()
+            try patch(slot, count: head >> 1, &reader)
+        }
+        streams[slot].event = try Self.event(streams[slot].state.bytes)
+    }
+
+    private mutating func patch(_ slot: Int, count: Int, _ reader: inout ByteReader) throws(Malformed) {
+        guard count <= reader.remaining else { throw .truncated }
+        let size = streams[slot].state.bytes.count
+        var place = 0
+        for _ in 0..<count {
+            let head = try reader.byte()
+            let gap = Int(head >> 2)
+            place += gap
+            if gap == 63 { continue }
+            for _ in 0...(head & 3) {
+                guard place < size else { throw .outOfRange }
+                streams[slot].state.bytes[place] = try reader.byte()
+                place += 1
+            }
+        }
+    }
+
+    private static func event(_ bytes: [UInt8]) throws(Malformed) -> Event {
+        var reader = ByteReader(bytes)
+        let event = try Event(from: &reader)
+        try reader.finish()
+        return event
+    }
+}
