@@ -143,7 +143,7 @@ extension ProxyWorker {
             case .head: worker.serverBroke(fd, .closed)
             case .body: worker.breakResponse(fd)
             case .tunnel: worker.closePair(fd)
-            case .idle, .bound, .response, .closing, .lingering: break
+            case .idle, .bound, .response, .closing, .lingering, .greeting, .hello: break
             }
         }
     }
