@@ -218,7 +218,7 @@ final class Cluster {
         let node = nodes[index]
         guard let writer = node.writer else { return }
         let effects = node.elector.step(event, at: instant(index))
-        try? writer.append(event, effects: EffectsDigest(of: effects), at: instant(index))
+        try? writer.append(event, outcome: StepOutcome(of: effects), at: instant(index))
         try? writer.checkpointIfDue(at: instant(index))
         for effect in effects { carryOut(effect, at: index) }
     }
