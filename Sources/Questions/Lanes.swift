@@ -56,7 +56,7 @@ struct Lanes {
             let place = text(x(at))
             return """
                 <line class="grid" x1="\(place)" x2="\(place)" y1="20" y2="\(height - 8)"/>\
-                <text class="time" x="\(place)" y="14">\(TimeText.clock(at))</text>
+                <text class="\(step == 6 ? "time last" : "time")" x="\(place)" y="14">\(TimeText.clock(at))</text>
                 """
         }.joined(separator: "\n")
     }

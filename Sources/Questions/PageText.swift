@@ -26,7 +26,7 @@ enum PageText {
         h1{font-size:1.35rem}h2{font-size:1.05rem;margin-top:1.6rem}
         svg{width:100%;height:auto;background:#fafbfc;border:1px solid #d8dee6;border-radius:6px;cursor:crosshair}
         text{font:12px system-ui,sans-serif;fill:#1c2430}.name{font-weight:600;font-size:14px}.time{text-anchor:middle;fill:#5b6777;font-size:11px}
-        .grid{stroke:#e3e8ee}.life{fill:#e3e8ee}.maybe{fill:#b9cbe0}.hold{stroke:#fff;cursor:pointer}
+        .last{text-anchor:end}.grid{stroke:#e3e8ee}.life{fill:#e3e8ee}.maybe{fill:#b9cbe0}.hold{stroke:#fff;cursor:pointer}
         .hold0{fill:#1f77b4}.hold1{fill:#2a9d5c}.hold2{fill:#8e5bb5}.hold3{fill:#c2761f}.hold4{fill:#1b9aaa}.hold5{fill:#a34b62}
         .still{fill:#1c2430;fill-opacity:.55}.cut{fill:#d1495b}.bad{fill:#e8890c}.took{fill:#11623a;cursor:pointer}.gave{fill:#9c1c2e;cursor:pointer}
         .dot{fill:#5b6777}.cursor{stroke:#d1495b;stroke-width:1.2;stroke-dasharray:4 3;pointer-events:none}

@@ -43,23 +43,35 @@ struct Rerun {
     private var lastFrom: [NodeIndex: Instant] = [:]
     private var lastInstant: Instant
     private var decidedAt: Instant?
+    /// When it first asked anybody for votes in the group that is to be taken.
+    private var askedAt: Instant?
+    private let taken: GroupID?
 
     /// Whether the decision is made within the stretch when `change` is applied.
     static func decides(_ decision: Decision, in stretch: Stretch, with change: Change) -> Bool {
-        var rerun = Rerun(stretch, change)
+        var rerun = Rerun(stretch, change, decision)
         return rerun.run(until: decision)
     }
 
-    /// When the decision is made under other rules, within the stretch and what came after it; nil: not at all.
-    static func moment(of decision: Decision, in stretch: Stretch, under rules: Rules) -> Instant? {
+    /// What comes of a stretch, and of what came after it, under other rules.
+    struct Supposed {
+        /// nil: the decision isn't made at all.
+        var decidedAt: Instant?
+        /// When votes were first asked for. Those that weren't recorded then can't come.
+        var askedAt: Instant?
+    }
+
+    static func suppose(_ decision: Decision, in stretch: Stretch, under rules: Rules) -> Supposed {
         var longer = stretch
         longer.start = stretch.start.supposing(rules)
         longer.steps += stretch.later
-        var rerun = Rerun(longer, .none)
-        return rerun.run(until: decision) ? rerun.decidedAt : nil
+        var rerun = Rerun(longer, .none, decision)
+        _ = rerun.run(until: decision)
+        return Supposed(decidedAt: rerun.decidedAt, askedAt: rerun.askedAt)
     }
 
-    private init(_ stretch: Stretch, _ change: Change) {
+    private init(_ stretch: Stretch, _ change: Change, _ decision: Decision) {
+        if case .take(let group) = decision { taken = group } else { taken = nil }
         self.stretch = stretch
         self.change = change
         elector = stretch.start
@@ -141,6 +153,7 @@ struct Rerun {
                 case .heartbeat: newestRound = packet.sequence
                 case .voteRequest(let request):
                     newestRequest[request.group] = (packet.sequence, request.term, request.trial)
+                    if request.group == taken && askedAt == nil { askedAt = now }
                 case .grant where destination == .node(elector.rules.this):
                     schedule(
                         .received(Reception(packet: packet, relay: nil, proof: Array(0..<80))),

@@ -30,9 +30,10 @@ struct Stretch {
     /// - Parameters:
     ///   - reach: how far back the stretch begins, where the journal has it.
     ///   - beyond: how much of what came after the record is kept, too.
+    ///   - after: a record that the stretch begins after, however far the reach.
     /// - Returns: nil when there is no such record, or it is no step.
     static func upTo(
-        _ record: RecordName, in archive: JournalArchive, reach: Span, beyond: Span = .zero
+        _ record: RecordName, in archive: JournalArchive, reach: Span, beyond: Span = .zero, after: RecordName? = nil
     ) -> Stretch? {
         guard let journal = archive.journal(of: record.node),
             let place = journal.segments.firstIndex(where: { $0.number == record.segment })
@@ -60,6 +61,7 @@ struct Stretch {
                     if beyond == .zero { return found }
                 } else {
                     reading.add(step, after: replay.elector)
+                    if taken.name == after { reading.restart() }
                 }
             case .ended, .checkpoint, .closed: break
             }

@@ -83,6 +83,8 @@ package struct WhatIf {
     private enum Verdict {
         case same
         case later(Span)
+        /// It would have asked for votes so much later; whether they had been given isn't in any journal.
+        case askedLater(Span)
         case notWithin
         /// Even as recorded, deciding again doesn't give it.
         case unknown
@@ -123,6 +125,12 @@ package struct WhatIf {
         case .later(let by):
             (text, word) = ("later, by \(TimeText.length(Int64(clamping: by.nanoseconds)))", "later")
             prevented += 1
+        case .askedLater(let by):
+            (text, word) = (
+                "later: it would have asked for votes \(TimeText.length(Int64(clamping: by.nanoseconds))) later, and whether "
+                    + "they had been given isn't known", "later"
+            )
+            prevented += 1
         case .notWithin:
             (text, word) = ("NOT, within the next \(TimeText.length(Int64(Self.beyond.nanoseconds)))", "not")
             prevented += 1
@@ -132,7 +140,10 @@ package struct WhatIf {
         let group = chronicle.archive.group(tenure.group)
         lines.append("\(at.text) \(name) \(verb) \(group), term \(tenure.term.rawValue): \(text)")
         var later: JSONText?
-        if case .later(let by) = verdict { later = .number(by.nanoseconds / 1_000_000) }
+        switch verdict {
+        case .later(let by), .askedLater(let by): later = .number(by.nanoseconds / 1_000_000)
+        case .same, .notWithin, .unknown: break
+        }
         found.append(
             .fields([
                 "record": .text(chronicle.name(record)), "node": .text(name), "group": .text(group),
@@ -147,12 +158,24 @@ package struct WhatIf {
         guard let rules = chronicle.rules[tenure.node] else { return .unknown }
         let supposed = try supposing(rules)
         let reach = max(Why(chronicle).reach(tenure), supposed.timing.promise * 4)
+        // A giving up is judged from the taking on: whether it had been taken at all is a question of its own.
+        let begin = record == tenure.fromRecord ? nil : tenure.fromRecord
         guard
-            let stretch = Stretch.upTo(record, in: chronicle.archive, reach: reach, beyond: Self.beyond),
+            let stretch = Stretch.upTo(
+                record, in: chronicle.archive, reach: reach, beyond: Self.beyond, after: begin),
             Rerun.decides(decision, in: stretch, with: .none)
         else { return .unknown }
-        guard let when = Rerun.moment(of: decision, in: stretch, under: supposed) else { return .notWithin }
-        let by = when.since(stretch.target.instant)
-        return by.nanoseconds > 60_000_000 ? .later(by) : .same
+        let end = stretch.target.instant
+        let otherwise = Rerun.suppose(decision, in: stretch, under: supposed)
+        if let when = otherwise.decidedAt {
+            let by = when.since(end)
+            return by.nanoseconds > 60_000_000 ? .later(by) : .same
+        }
+        // Votes come as recorded: who asks later finds none, and that says nothing.
+        if let asked = otherwise.askedAt {
+            let before = Rerun.suppose(decision, in: stretch, under: rules).askedAt ?? end
+            return asked > before ? .askedLater(asked.since(before)) : .unknown
+        }
+        return .notWithin
     }
 }

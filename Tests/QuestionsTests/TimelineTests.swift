@@ -111,6 +111,9 @@ import Testing
         let moves = list(answer.json["moves"])
         let given = try #require(moves.first { text($0["move"]) == "given_up" })
         #expect(text(given["verdict"]) == "not", "\(answer.lines)")
+        // The first election would only have come later: boot silence is as long as the lease.
+        let first = try #require(moves.first)
+        #expect(text(first["verdict"]) == "later" && number(first["later_ms"]) > 1000, "\(answer.lines)")
         let same = try WhatIf(chronicle, settings: ["lease=500ms"]).answer(chronicle.groups, in: .init())
         #expect(list(same.json["moves"]).allSatisfy { text($0["verdict"]) == "same" }, "\(same.lines)")
         #expect(throws: QuestionError.self) { try WhatIf(chronicle, settings: ["colour=red"]) }
