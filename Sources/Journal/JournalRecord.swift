@@ -86,6 +86,12 @@ package struct Opening: Hashable, Sendable {
         package var size: UInt64
         /// BLAKE2b-256 of the whole segment.
         package var head: [UInt8]
+
+        package init(segment: UInt64, size: UInt64, head: [UInt8]) {
+            self.segment = segment
+            self.size = size
+            self.head = head
+        }
     }
 
     /// Where the chain of epoch keys stands at the segment's start.

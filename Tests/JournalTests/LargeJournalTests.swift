@@ -12,10 +12,10 @@ import Testing
         let megabytes = ProcessInfo.processInfo.environment["JOURNAL_MEGABYTES"].flatMap { UInt64($0) } ?? 24
         let run = try Recorded(scratch)
         var written: UInt64 = 0
-        while written + run.writer.mark.size < megabytes << 20 {
+        while written + run.writer.durableMark.size < megabytes << 20 {
             try run.live(steps: 4000)
-            if run.writer.mark.size >= 48 << 20 {
-                written += run.writer.mark.size
+            if run.writer.durableMark.size >= 48 << 20 {
+                written += run.writer.durableMark.size
                 try run.rotate()
             }
         }

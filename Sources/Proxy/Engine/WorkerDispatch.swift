@@ -73,7 +73,8 @@ extension ProxyWorker {
             switch choice {
             case .nobody:
                 give(request)
-                answer(fd, 503)
+                // Whoever was asked last had the request: that is a bad gateway, not a missing one (RFC 9110, 15.6).
+                answer(fd, client.pointee.flags.contains(.brokeOff) ? 502 : 503)
                 return
             case .later:
                 pause(fd, client, request, ticks: Self.turnaroundTicks)
@@ -124,7 +125,7 @@ extension ProxyWorker {
     private static let descriptorTicks = TimerWheel.ticks(100)
 
     /// false: the request has used up its retries.
-    private mutating func noteFailure(_ client: ConnectionSlot, _ index: Int, isSilent: Bool) -> Bool {
+    mutating func noteFailure(_ client: ConnectionSlot, _ index: Int, isSilent: Bool) -> Bool {
         let service = tables.services + Int(client.pointee.service)
         service.pointee.counters.econ &+= 1
         service.pointee.isDirty = true
@@ -138,7 +139,7 @@ extension ProxyWorker {
             || pool.pointee.spare(tried: client.pointee.tried) >= 0
     }
 
-    private func useRetry(_ client: ConnectionSlot, _ index: Int) -> Bool {
+    func useRetry(_ client: ConnectionSlot, _ index: Int) -> Bool {
         client.pointee.tried |= bit(index)
         client.pointee.attempts = min(client.pointee.attempts, 254) + 1
         return client.pointee.attempts <= tables.services[Int(client.pointee.service)].retries
@@ -273,7 +274,8 @@ extension ProxyWorker {
         guard service.pointee.redispatches, let pool = service.pointee.pool(client.pointee.pool) else { return left }
         let tried = client.pointee.tried | bit(index)
         guard pool.pointee.hasCandidate(tried: tried) || pool.pointee.spare(tried: tried) >= 0 else { return left }
-        return min(left, service.pointee.attemptTicks)
+        // Half of what is left at most, or nothing would be for whoever is asked next.
+        return min(max(1, left / 2), service.pointee.attemptTicks)
     }
 
     /// A single short message goes out at once anyway (RFC 896): the option matters where more follows.
@@ -460,49 +462,5 @@ extension ProxyWorker {
         client.pointee.flags.insert(.answered)
         if client.pointee.flags.contains(.readable) { makeReady(peer) }
         if slot.pointee.flags.contains(.readable) { makeReady(fd) }
-    }
-
-    /// A server failed before its response began: another one gets the request, if it is still whole and may be sent
-    /// again.
-    mutating func serverBroke(_ fd: Int32, _ breakage: Breakage) {
-        let slot = slab.slot(fd)
-        let peer = slot.pointee.peer
-        let client = slab.slot(peer)
-        let index = Int(slot.pointee.server)
-        let isStale = slot.pointee.flags.contains(.reused) && !slot.pointee.flags.contains(.responded)
-        let maySendAgain =
-            !slot.pointee.flags.contains(.responded)
-            && (!slot.pointee.flags.contains(.sent) || client.pointee.flags.contains(.replayable))
-        let request = maySendAgain ? takeBack(slot) : nil
-        closeServer(fd)
-        if isStale, let request {
-            client.pointee.flags.insert(.avoidsPool)
-            dispatch(peer, request)
-            return
-        }
-        let hasRetry: Bool
-        if breakage == .closed {
-            countBrokenResponse(client, index)
-            noteServerError(index)
-            hasRetry = useRetry(client, index)
-        } else {
-            hasRetry = noteFailure(client, index, isSilent: breakage == .unanswered)
-        }
-        if hasRetry, let request {
-            dispatch(peer, request)
-            return
-        }
-        if let request { give(request) }
-        answer(peer, breakage == .closed ? 502 : 503)
-    }
-
-    func countBrokenResponse(_ client: ConnectionSlot, _ index: Int) {
-        let service = tables.services + Int(client.pointee.service)
-        service.pointee.counters.eresp &+= 1
-        service.pointee.counters.srvAbrt &+= 1
-        service.pointee.isDirty = true
-        tables.servers[index].counters.eresp &+= 1
-        tables.servers[index].counters.srvAbrt &+= 1
-        tables.servers[index].isDirty = true
     }
 }

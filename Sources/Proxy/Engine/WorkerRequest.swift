@@ -147,6 +147,7 @@ extension ProxyWorker {
         var flags = slot.pointee.flags
         flags.remove([
             .keepsAlive, .asksHead, .replayable, .isHTTP10, .asksUpgrade, .answered, .avoidsPool, .cacheable, .isNext,
+            .brokeOff,
         ])
         if head.keepsAlive && !service.pointee.closes { flags.insert(.keepsAlive) }
         if head.isHead { flags.insert(.asksHead) }
