@@ -3,6 +3,10 @@ import Testing
 
 /// How a service spreads its requests, and what it takes, as the file says it.
 @Suite struct BalanceTests {
+    private func read(_ text: String) throws -> Configuration {
+        try ConfigurationFile.parse(text: text, file: "e.yaml").configuration
+    }
+
     @Test(arguments: [
         ("leastconn", Configuration.Balance.leastconn), ("random", .random), ("source", .source),
         ("uri", .consistent(.uri(withQuery: false))), ("{ hash: source }", .consistent(.source)),

@@ -47,7 +47,7 @@ import Testing
                 election realtime=false lock_memory=false
                 journal - 67108864 32 86400s 60s
                 proxy - -
-                log info text
+                log info text none
                 """)
     }
 

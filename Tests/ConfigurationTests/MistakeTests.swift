@@ -74,7 +74,9 @@ struct Mistake: CustomTestStringConvertible, Sendable {
         .init(
             "balance: roundrobin", "balance: ‸roundrobbin", "`balance` can't be \"roundrobbin\"",
             "did you mean roundrobin?"),
-        .init("balance: roundrobin", "balance: ‸fair", "can't be \"fair\"", "write roundrobin, leastconn, random, source or uri"),
+        .init(
+            "balance: roundrobin", "balance: ‸fair", "can't be \"fair\"",
+            "write roundrobin, leastconn, random, source or uri"),
         .init(
             "{ heartbeat: 100ms, lease: 500ms }", "‸fast", "`timing` must be a mapping, not \"fast\"",
             "heartbeat, lease, rho or epsilon"),

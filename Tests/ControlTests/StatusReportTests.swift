@@ -26,7 +26,7 @@ struct StatusReportTests {
                 "virtual_addresses":[{"address":"192.0.2.200/32","held":false}]}],"journal":null,\
                 "maintenance":false,"node":"fred","nodes":[{"address":"192.0.2.202:3737","config_hash":null,\
                 "eligible":null,"heard_ms_ago":null,"hears_us":null,"incarnation":null,"name":"ethyl",\
-                "witness":false}],"notes":[],"problems":[],"schema":1,"services":[],"silent_after_ms":1500,\
+                "witness":false}],"notes":[],"problems":[],"proxy":null,"schema":1,"services":[],"silent_after_ms":1500,\
                 "uptime_ms":5,"version":"0.1.0"}
 
                 """)

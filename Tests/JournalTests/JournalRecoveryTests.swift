@@ -82,7 +82,7 @@ import Testing
         var forged = honest
         let start = Int(step.offset)
         let count = Int(forged[start]) | Int(forged[start + 1]) << 8
-        forged[start + 8 + count - 1] = 0
+        forged[start + 8 + count - 1] ^= 1
         let crc = CRC32C.of(Array(forged[start..<start + 4]) + Array(forged[start + 8..<start + 8 + count]))
         for byte in 0..<4 { forged[start + 4 + byte] = UInt8(truncatingIfNeeded: crc >> (8 * UInt32(byte))) }
         try scratch.replace(scratch.segmentPath(1), with: forged)

@@ -125,7 +125,8 @@ import Testing
         try run.live(steps: 50)
         try run.end()
         var bytes = try scratch.bytes(scratch.segmentPath(1))
-        let entry = try records(scratch.segmentPath(1))[20]
+        let entries = try records(scratch.segmentPath(1))
+        let entry = entries[20]
         bytes[Int(entry.offset) + 10] ^= 1
         try scratch.replace(scratch.segmentPath(1), with: bytes)
         let report = try Replay.run([scratch.path])
@@ -133,7 +134,7 @@ import Testing
             Issue.record("\(report.lines)")
             return
         }
-        #expect(offset == entry.offset && record == 20)
+        #expect(offset == entry.offset && entries[Int(record)].offset == offset)
         let json = String(decoding: try JSONEncoder().encode(report), as: UTF8.self)
         #expect(json.contains("\"outcome\":\"damaged\"") && json.contains("\"offset\":\(offset)"))
     }

@@ -30,7 +30,9 @@ enum RequestTarget {
             var byte = target[i]
             i += 1
             if byte == 0x25 {
-                guard i + 2 <= count, let high = hexValue(target[i]), let low = hexValue(target[i + 1]) else { return -1 }
+                guard i + 2 <= count, let high = hexValue(target[i]), let low = hexValue(target[i + 1]) else {
+                    return -1
+                }
                 byte = high << 4 | low
                 i += 2
                 if byte == 0 { return -1 }
@@ -74,7 +76,9 @@ enum RequestTarget {
 
     /// `path` lies at or below `prefix`, in whole segments.
     static func isBelow(_ path: UnsafePointer<UInt8>, _ count: Int, _ prefix: OwnedText) -> Bool {
-        guard let bytes = prefix.bytes, count >= prefix.count, memcmp(path, bytes, prefix.count) == 0 else { return false }
+        guard let bytes = prefix.bytes, count >= prefix.count, memcmp(path, bytes, prefix.count) == 0 else {
+            return false
+        }
         return count == prefix.count || bytes[prefix.count - 1] == slash || path[prefix.count] == slash
     }
 }

@@ -10,7 +10,9 @@ extension ServicePlan.TrafficRules {
         try ServicePlan.Network.validate(proxyHeaderFrom, in: name)
         var statuses = Set<Int>()
         for page in errorPages {
-            guard statuses.insert(page.status).inserted else { throw .duplicate("error page \(page.status) of \(name)") }
+            guard statuses.insert(page.status).inserted else {
+                throw .duplicate("error page \(page.status) of \(name)")
+            }
             try ServicePlan.require((400...599).contains(page.status), "the status of an error page of \(name)")
             try ServicePlan.require(
                 page.body.count <= ServicePlan.ErrorPage.limit, "the size of error page \(page.status) of \(name)")
@@ -92,7 +94,8 @@ extension ServicePlan.Route {
         let what = "a route of \(service.name)"
         if let host {
             try RuleText.requireVisible(host, what)
-            guard !(host.hasPrefix("*.") ? host.dropFirst(2) : host[...]).contains("*") else { throw .unusableText(what) }
+            let rest = host.hasPrefix("*.") ? host.dropFirst(2) : host[...]
+            guard !rest.contains("*") else { throw .unusableText(what) }
         }
         switch path {
         case .exact(let path), .prefix(let path):
