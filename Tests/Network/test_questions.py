@@ -43,7 +43,7 @@ def why_cut(stage: Stage) -> None:
     expect(none["overlaps"] == [], f"{none}")
 
 
-@test("why names the operator who moved it, and where the order was given", preempt_after="never")
+@test("why names the operator who moved it, and where the order was given", preempt_after="1s")
 def why_transfer(stage: Stage) -> None:
     holder = stage.settle()
     stage.transfer(stage.cluster.other(holder))
