@@ -24,8 +24,12 @@ extension Why {
         if obstacles == [.holdsOrStands] {
             standsInVain(node, group, stretch, &explanation)
         } else if obstacles.isEmpty {
-            explanation.links.append(
-                Link(text: "nothing kept it from campaigning: it was about to", at: nil, record: nil))
+            // Between two attempts to find voters: those that differ never answer.
+            addDisagreements(node, &explanation)
+            if explanation.links.isEmpty {
+                explanation.links.append(
+                    Link(text: "nothing kept it from campaigning: it was about to", at: nil, record: nil))
+            }
         }
         for obstacle in obstacles { explain(obstacle, node, group, stretch, &explanation) }
         return explanation

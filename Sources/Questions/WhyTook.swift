@@ -71,8 +71,7 @@ extension Why {
     private func majorityTook(
         _ tenure: Tenure, _ stretch: Stretch, _ depth: Int, _ explanation: inout Explanation
     ) {
-        guard previousTenure(tenure) != nil || stretch.start.insight(of: tenure.group, at: .zero)?.certificate != nil
-        else { return firstElection(tenure, &explanation) }
+        guard wasHeldBefore(tenure) else { return firstElection(tenure, &explanation) }
         let cleared = clearings(tenure.group, in: stretch)
         let end = stretch.target.instant
         // What ended long before the last one didn't decide when.
@@ -96,6 +95,15 @@ extension Why {
         if !hasHolder, let previous = previousTenure(tenure), depth < Self.depthLimit {
             explanation.addBeside(lossOf(previous, depth: depth + 1))
         }
+    }
+
+    /// By a journal of its holder, or by what others heard it claim.
+    private func wasHeldBefore(_ tenure: Tenure) -> Bool {
+        previousTenure(tenure) != nil
+            || chronicle.claims.contains {
+                $0.group == tenure.group && $0.term < tenure.term
+                    && ($0.speaker != tenure.node || $0.incarnation < tenure.incarnation)
+            }
     }
 
     private func isFormerHolder(_ node: NodeIndex, _ tenure: Tenure, _ stretch: Stretch) -> Bool {
