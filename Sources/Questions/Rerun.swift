@@ -64,10 +64,21 @@ struct Rerun {
     static func suppose(_ decision: Decision, in stretch: Stretch, under rules: Rules) -> Supposed {
         var longer = stretch
         longer.start = stretch.start.supposing(rules)
-        longer.steps += stretch.later
+        longer.steps += stretch.later.prefix { !Self.tellsOfAnother($0.event, decision) }
         var rerun = Rerun(longer, .none, decision)
         _ = rerun.run(until: decision)
         return Supposed(decidedAt: rerun.decidedAt, askedAt: rerun.askedAt)
+    }
+
+    /// From here on the inputs rest on others having moved because of the recorded giving up.
+    static func tellsOfAnother(_ event: Event, _ decision: Decision) -> Bool {
+        guard case .giveUp(let group) = decision, case .received(let reception) = event else { return false }
+        switch reception.packet.message {
+        case .heartbeat(let heartbeat): return heartbeat.groups.contains { $0.group == group && $0.holding }
+        case .voteRequest(let request): return request.group == group
+        case .certificate(let certificate): return certificate.group == group
+        case .promise, .grant, .transferRequest: return false
+        }
     }
 
     private init(_ stretch: Stretch, _ change: Change, _ decision: Decision) {

@@ -132,7 +132,7 @@ package struct WhatIf {
             )
             prevented += 1
         case .notWithin:
-            (text, word) = ("NOT, within the next \(TimeText.length(Int64(Self.beyond.nanoseconds)))", "not")
+            (text, word) = ("NOT, as far as its inputs go on as if it hadn't been", "not")
             prevented += 1
         case .unknown: (text, word) = ("not known: deciding again doesn't even give it as recorded", "unknown")
         }

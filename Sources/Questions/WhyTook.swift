@@ -77,18 +77,19 @@ extension Why {
         // What ended long before the last one didn't decide when.
         let limit = stretch.before.rules.timing.promise * 2
         var hasHolder = false
-        for clearing in cleared.prefix(6) where end.since(clearing.until) < limit + Span(nanoseconds: 1_000_000_000) {
+        for clearing in cleared.prefix(6)
+        where !hasHolder && end.since(clearing.until) < limit + Span(nanoseconds: 1_000_000_000) {
             switch clearing.obstacle {
             case .knowsHolder, .promised:
-                guard !hasHolder else { continue }
-                hasHolder = true
                 formerHolder(tenure, stretch, clearing, depth, &explanation)
+                // What ended before the former holder's claim didn't keep it any longer.
+                hasHolder = true
             case .ineligible(let reason): becameEligible(reason, tenure, clearing, &explanation)
             case .notConnected(_, let with): reconnected(tenure, with, clearing, stretch, &explanation)
             case .betterCandidate(let node, _) where !isFormerHolder(node, tenure, stretch):
                 betterWaited(node, tenure, clearing, stretch, &explanation)
             case .bootSilence, .floorOwed:
-                if !hasHolder && explanation.causes.isEmpty { bootSilence(tenure, clearing, &explanation) }
+                if explanation.causes.isEmpty { bootSilence(tenure, clearing, &explanation) }
             default: break
             }
         }

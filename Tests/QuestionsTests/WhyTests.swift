@@ -40,9 +40,7 @@ import Testing
         #expect(try causes(cluster) == ["isolated fred"])
         // Without its own journal nobody can tell.
         let others = try causes(cluster, [cluster.path("ethyl"), cluster.path("lucy")])
-        withKnownIssue("something else is named since journals have their second form") {
-            #expect(others == ["silent fred"], "\(others)")
-        }
+        #expect(others == ["silent fred"], "\(others)")
     }
 
     @Test func aNetworkThatWorksOneWayOnly() throws {
@@ -146,9 +144,7 @@ import Testing
         cluster.run(4000)
         #expect(cluster.holder == nil)
         let found = try causes(cluster)
-        withKnownIssue("only the crash is named") {
-            #expect(found.contains("configuration_mismatch ethyl"), "\(found)")
-        }
+        #expect(found.contains("configuration_mismatch ethyl"), "\(found)")
     }
 
     @Test func theMajorityIsGone() throws {
@@ -171,9 +167,7 @@ import Testing
         cluster.run(4000)
         #expect(cluster.holder == "fred")
         let found = try causes(cluster)
-        withKnownIssue("something else is named since journals have their second form") {
-            #expect(found == ["node_returned fred"], "\(found)")
-        }
+        #expect(found == ["node_returned fred"], "\(found)")
     }
 
     @Test func acrossARotation() throws {
