@@ -30,7 +30,7 @@ struct Assembly {
         let writer = try openJournal(in: state, key: key, secret: secret, elector: elector, start: start)
         if writer.sealBegan {
             log.notice(
-                "journal: its seal begins here, with epoch \(writer.seal.epoch), \(writer.seal.key); keep that elsewhere"
+                "journal: its seal begins here, with epoch \(writer.sealStart.epoch), \(writer.sealStart.key): keep that elsewhere"
             )
         }
         if let recovery = writer.recovery { log.warning("journal: \(recovery.finding) in segment \(recovery.segment)") }

@@ -36,6 +36,8 @@ package final class JournalWriter {
     package var sealBegan: Bool { keys.isRoot }
     /// The epoch of the checkpoint that comes next, and its key.
     package var seal: (epoch: UInt64, key: PublicKey) { (keys.epoch, keys.publicKey) }
+    /// Where the chain of epoch keys stood when this life began.
+    package let sealStart: Opening.SealStart
     /// Where the journal stands on disk. What a crash may still take back would look like a truncation afterwards.
     package private(set) var durableMark: JournalMark
     /// The newest checkpoint that is on disk, for peers to cosign.
@@ -92,6 +94,7 @@ package final class JournalWriter {
         self.segment = segment
         recovery = past.recovery
         witnessed = past.witnessed
+        sealStart = segment.opening.seal
         segmentBegan = instant
         lastCheckpoint = instant
         lastInstant = instant
