@@ -111,7 +111,8 @@ class Client:
         if network is None:
             return
         sender = ["--sender", topology.ARP_PROBER, "--interface", topology.INTERFACE]
-        self._arp = self._start(topology.CLIENT, "arp", aim + sender)
+        # Not where the ordinary traffic is: the kernel learns from the answers, and would never need an announcement.
+        self._arp = self._start(topology.VIA_FRED, "arp", aim + sender)
         if ping_ms is not None:
             self._ping = self._start(topology.CLIENT, "ping", [*aim, "--interval-ms", str(ping_ms)])
         for name, client in topology.FORCED.items() if http else ():
@@ -179,13 +180,18 @@ class Client:
             observer_late_ms=max(late, default=0) / MILLISECOND,
         )
 
-    def collisions(self, start: int, end: int) -> list[Collision]:
-        """Moments with two holders by ARP or by HTTP to each machine directly."""
-        proofs = [proof for proof in self._answers if start <= proof.earliest <= end]
-        found = same_question(proofs)
+    def collisions(self, start: int, end: int, besides: str | None = None) -> list[Collision]:
+        """Moments with two holders by ARP or by HTTP to each machine directly. `besides` isn't counted as one."""
+        answers = [proof for proof in self._answers if start <= proof.earliest <= end and proof.node != besides]
+        found = same_question(answers)
+        return sorted({*found, *collisions(self.proofs(start, end, besides))}, key=lambda collision: collision.at)
+
+    def proofs(self, start: int, end: int, besides: str | None = None) -> list[Proof]:
+        """Everything that showed which machine had the address, from `start` to `end`: ARP and HTTP."""
+        proofs = [proof for proof in self._answers if start <= proof.earliest <= end and proof.node != besides]
         for name, requests in self._forced.items():
             proofs += http_proofs(name, [request for request in requests if start <= request.started <= end])
-        return sorted({*found, *collisions(proofs)}, key=lambda collision: collision.at)
+        return proofs
 
     def ping_outage_ms(self, start: int, end: int) -> tuple[float, bool]:
         """The longest time without an answer to a ping, and whether it ended."""

@@ -53,12 +53,14 @@ class Node:
         self.socket = directory / "electd.sock"
         self.config = directory / "electd.yaml"
         self.process: Process | None = None
+        self.environment: dict[str, str] = {}
+        """What its daemon gets besides the environment of the tool."""
         self._launch = launch
         directory.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> Process:
         places = ["--config", self.config, "--state-dir", self.state, "--socket", self.socket]
-        self.process = self._launch(self.name, "electd", str(self.program), "run", *map(str, places))
+        self.process = self._launch(self.name, "electd", str(self.program), "run", *map(str, places), env=self.environment)
         return self.process
 
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess:

@@ -84,6 +84,17 @@ def collisions(proofs: Iterable[Proof]) -> list[Collision]:
     return sorted(found, key=lambda collision: collision.at)
 
 
+def turns(proofs: Iterable[Proof]) -> list[tuple[str, int, int]]:
+    """Who answered when: (machine, first asked, last answered), in order, one for each time that another one answered."""
+    found: list[tuple[str, int, int]] = []
+    for proof in sorted(proofs):
+        if found and found[-1][0] == proof.node:
+            found[-1] = (proof.node, found[-1][1], max(found[-1][2], proof.latest))
+        else:
+            found.append((proof.node, proof.earliest, proof.latest))
+    return found
+
+
 def same_question(answers: Iterable[Proof]) -> list[Collision]:
     """ARP questions that two machines answered."""
     first: dict[int, Proof] = {}

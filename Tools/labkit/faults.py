@@ -4,6 +4,7 @@ A fault is state, not an act: the rules are always rendered from the whole state
 faults add up, and healing can't forget one.
 """
 
+import ipaddress
 from dataclasses import asdict, dataclass, field
 
 from . import topology
@@ -23,11 +24,14 @@ class Faults:
     """Percent of frames lost, in each direction."""
     partition: list[list[str]] = field(default_factory=list)
     """Sides that can't reach each other. Machines that no side names reach everybody."""
+    unannounced: bool = False
+    """What announces a virtual address is lost: gratuitous ARP, and unsolicited neighbour advertisements."""
 
     def heal(self, name: str | None = None) -> None:
         """Forgets every fault of the machine `name`, or all of them."""
         if name is None:
             self.unplugged, self.deaf, self.mute, self.lossy, self.partition = set(), set(), set(), {}, []
+            self.unannounced = False
             return
         for kind in (self.unplugged, self.deaf, self.mute):
             kind.discard(name)
@@ -53,7 +57,7 @@ class Faults:
         return drops + [f'oifname "{name}" {_share(percent)}' for name, percent in sorted(self.lossy.items())]
 
     def _crossing(self) -> list[str]:
-        rules = []
+        rules = list(_ANNOUNCEMENTS) if self.unannounced else []
         for side in self.partition:
             others = [name for other in self.partition if other is not side for name in other]
             if side and others:
@@ -72,6 +76,7 @@ class Faults:
             mute=set(stored["mute"]),
             lossy=dict(stored["lossy"]),
             partition=[list(side) for side in stored["partition"]],
+            unannounced=stored["unannounced"],
         )
 
     def described(self) -> list[str]:
@@ -82,7 +87,17 @@ class Faults:
         lines += [f"{name}: loses {percent} % in each direction" for name, percent in sorted(self.lossy.items())]
         if len([side for side in self.partition if side]) > 1:
             lines.append("partition: " + " | ".join(",".join(side) for side in self.partition))
+        if self.unannounced:
+            lines.append("announcements of virtual addresses are lost")
         return lines
+
+
+_ANNOUNCEMENTS = (
+    f"arp saddr ip {topology.VIP} arp daddr ip {topology.VIP} counter drop",
+    # What it advertises stands behind type, code, checksum and flags; nft 1.0 has no name for it.
+    f"icmpv6 type nd-neighbor-advert ip6 daddr ff00::/8 @th,64,128 {int(ipaddress.IPv6Address(topology.VIP6)):#x} counter drop",
+)
+"""Both forms of a gratuitous ARP name the address as sender and as target; answers to questions pass."""
 
 
 def sides(text: str) -> list[list[str]]:

@@ -53,12 +53,12 @@ class Loopback:
             node.config.write_text(configuration.render(settings, str(keys.identity_file(node.name))))
         self.web: dict[str, Process] = {}
 
-    def _launch(self, name: str, label: str, *command: str) -> Process:
+    def _launch(self, name: str, label: str, *command: str, env: dict[str, str] | None = None) -> Process:
         words = list(command)
         if self.user is not None:
             self._give_away()
             words = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", *words]
-        return processes.start(f"{label} on {name}", words, self.directory / f"{name}-{label}.log")
+        return processes.start(f"{label} on {name}", words, self.directory / f"{name}-{label}.log", env)
 
     def _give_away(self) -> None:
         for path in [self.directory, *self.directory.rglob("*")]:

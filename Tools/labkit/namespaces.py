@@ -59,9 +59,17 @@ def destroy(lab: str) -> None:
 
 
 def remove_files(lab: str) -> None:
-    """Deletes the lab's directory, unless somebody left a file `keep` in it."""
+    """Unmounts what is in the lab's directory, and deletes it unless somebody left a file `keep` there."""
+    unmount_below(directory(lab))
     if not (directory(lab) / "keep").exists():
         shutil.rmtree(directory(lab), ignore_errors=True)
+
+
+def unmount_below(root: Path) -> None:
+    """Unmounts every file system below `root`, also where something still has files open there."""
+    mounted = (line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines())
+    for place in [place for place in mounted if place.startswith(f"{root}/")]:
+        run("umount", "--lazy", place, check=False)
 
 
 def keeper_is_alive(lab: str) -> bool:

@@ -130,6 +130,10 @@ class Network:
             raise ValueError("a share is 0 to 100 percent")
         self._change(lambda faults: faults.lossy.__setitem__(_port(name), percent))
 
+    def lose_announcements(self) -> None:
+        """Loses what tells neighbours of a new holder, and nothing else, until `heal()`."""
+        self._change(lambda faults: setattr(faults, "unannounced", True))
+
     def heal(self, name: str | None = None) -> None:
         """Ends the faults of one machine, or all."""
         self._change(lambda faults: faults.heal(name))
