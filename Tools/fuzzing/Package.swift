@@ -16,11 +16,12 @@ let package = Package(
     name: "electd",
     targets: [
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium"),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
         .systemLibrary(name: "CLinux"),
         module("Election"),
         module("Sodium", ["CSodium"]),
         module("Wire", ["Election", "Sodium"]),
-        module("Journal", ["Election", "Sodium"]),
+        module("Journal", ["Election", "Sodium", "CZlib", "CLinux"]),
         module("Proxy", ["CLinux"]),
         .executableTarget(
             name: "fuzz",

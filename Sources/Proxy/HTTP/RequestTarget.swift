@@ -22,7 +22,7 @@ enum RequestTarget {
     /// `//admin` and `/x/../admin` can't go past a rule about `/admin`.
     ///
     /// - Parameter room: for as many bytes as the target has.
-    /// - Returns: bytes written; -1: a broken or NUL escape, or a path that climbs above its root.
+    /// - Returns: bytes written; -1: a broken escape, a NUL, or a path that climbs above its root.
     static func normalise(_ target: UnsafePointer<UInt8>, _ count: Int, into room: Bytes) -> Int {
         var written = 0
         var i = 0
@@ -35,8 +35,9 @@ enum RequestTarget {
                 }
                 byte = high << 4 | low
                 i += 2
-                if byte == 0 { return -1 }
             }
+            // Where a server ends the path there, a rule must not read on.
+            if byte == 0 { return -1 }
             if byte == slash {
                 if !closeSegment(room, &written) { return -1 }
                 if written > 0, room[written - 1] == slash { continue }
