@@ -38,7 +38,9 @@ extension Configuration {
         let servers = served.flatMap { service in
             service.servers.compactMap { server in
                 server.check.map { check in
-                    CheckPlan(named: CheckName.server(server.name, of: service.name), check.probe, check.schedule)
+                    CheckPlan(
+                        named: CheckName.server(server.name, of: service.name), check.probe, check.schedule,
+                        introduction: server.introduction(for: check.probe))
                 }
             }
         }
@@ -61,17 +63,17 @@ extension Configuration {
 extension CheckPlan {
     fileprivate init(
         named name: String, _ probe: Configuration.Probe,
-        _ schedule: Configuration.Schedule
+        _ schedule: Configuration.Schedule, introduction: Introduction? = nil
     ) {
         self.init(
-            name: name, probe: Probe(probe), intervalMS: schedule.interval.milliseconds,
+            name: name, probe: Probe(probe, introduction), intervalMS: schedule.interval.milliseconds,
             timeoutMS: schedule.timeout.milliseconds, rise: schedule.rise, fall: schedule.fall,
             fastIntervalMS: schedule.fastInterval.milliseconds, downIntervalMS: schedule.downInterval.milliseconds)
     }
 }
 
 extension CheckPlan.Probe {
-    fileprivate init(_ probe: Configuration.Probe) {
+    fileprivate init(_ probe: Configuration.Probe, _ introduction: Introduction?) {
         switch probe {
         case .command(let words): self = .command(words)
         case .tcp(let endpoint):
@@ -81,8 +83,17 @@ extension CheckPlan.Probe {
                 Health.HTTPProbe(
                     endpoint: Health.Endpoint(address: probe.address.address.description, port: probe.address.port),
                     method: probe.method, path: probe.path, host: probe.host, expected: probe.expect,
-                    bodyContains: probe.body))
+                    bodyContains: probe.body, introduction: introduction))
         }
+    }
+}
+
+extension Configuration.Server {
+    /// Whoever listens where the traffic goes wants the header that the traffic has; another port has its own ways
+    /// (HAProxy's rule for `check-send-proxy`).
+    fileprivate func introduction(for probe: Configuration.Probe) -> Introduction? {
+        guard case .http(let request) = probe, request.address.port == address.port else { return nil }
+        return sendProxy.map { $0 == .v2 ? .v2 : .v1 }
     }
 }
 

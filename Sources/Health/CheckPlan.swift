@@ -86,11 +86,13 @@ package struct HTTPProbe: Sendable, Hashable {
     package let expected: [ClosedRange<Int>]
     /// If set, these bytes must stand somewhere in the first 64 KiB of the body.
     package let bodyContains: String?
+    /// What stands before the request; nil: nothing.
+    package let introduction: Introduction?
 
     /// The default accepts what HAProxy's `option httpchk` accepts: 2xx and 3xx.
     package init(
         endpoint: Endpoint, method: String = "GET", path: String = "/", host: String? = nil,
-        expected: [ClosedRange<Int>] = [200...399], bodyContains: String? = nil
+        expected: [ClosedRange<Int>] = [200...399], bodyContains: String? = nil, introduction: Introduction? = nil
     ) {
         self.endpoint = endpoint
         self.method = method
@@ -98,5 +100,6 @@ package struct HTTPProbe: Sendable, Hashable {
         self.host = host
         self.expected = expected
         self.bodyContains = bodyContains
+        self.introduction = introduction
     }
 }

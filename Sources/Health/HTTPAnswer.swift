@@ -7,11 +7,12 @@ enum HTTPAnswer {
     typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
 
     /// Fits a fresh connection with the parser and its bounds. On the channel's event loop.
-    static func connection(on channel: any Channel) throws -> Connection {
+    static func connection(on channel: any Channel, introduction: Introduction?) throws -> Connection {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = NetworkProbe.headLimit
         limits.maxHeaderListSize = NetworkProbe.headLimit
         limits.maxHeaderFieldCount = 128
+        if let introduction { try channel.pipeline.syncOperations.addHandler(IntroductionHandler(introduction)) }
         try channel.pipeline.syncOperations.addHandler(ByteBudget())
         try channel.pipeline.syncOperations.addHTTPClientHandlers(decoderLimitConfiguration: limits)
         return try NIOAsyncChannel(wrappingChannelSynchronously: channel)

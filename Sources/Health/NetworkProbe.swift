@@ -31,7 +31,7 @@ struct NetworkProbe: Sendable {
         await within(probe.endpoint) { address in
             let connection = try await self.bootstrap().connect(to: address) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try HTTPAnswer.connection(on: channel)
+                    try HTTPAnswer.connection(on: channel, introduction: probe.introduction)
                 }
             }
             return try await connection.executeThenClose { inbound, outbound in

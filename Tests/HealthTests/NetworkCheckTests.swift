@@ -121,4 +121,19 @@ struct NetworkCheckTests {
         #expect(lines.first == "head /healthz?full=1 http/1.1")
         #expect(lines.contains("host: www.example.org") && lines.contains("connection: close"))
     }
+
+    @Test(
+        "a probe introduces itself as traffic does",
+        arguments: [
+            (Introduction.v1, "PROXY UNKNOWN\r\n"),
+            (.v2, "\r\n\r\n\u{0}\r\nQUIT\n \u{0}\u{0}\u{0}"),
+        ])
+    func introduces(_ introduction: Introduction, _ header: String) async throws {
+        let server = try TinyServer { request in
+            let isRight = request.hasPrefix(header + "GET / HTTP/1.1\r\n")
+            return Array("HTTP/1.1 \(isRight ? "200 OK" : "400 Bad Request")\r\ncontent-length: 0\r\n\r\n".utf8)
+        }
+        let probe = HTTPProbe(endpoint: server.endpoint, introduction: introduction)
+        #expect(try await verdict(.http(probe))?.passing == true)
+    }
 }

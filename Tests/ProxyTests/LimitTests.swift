@@ -49,6 +49,29 @@ struct LimitTests {
         }
     }
 
+    @Test("behind a PROXY header the source is the client, not who speaks for it")
+    func introducedConnections() throws {
+        try Self.run {
+            $0.limits.source = .init(connections: 1)
+            $0.rules.proxyHeaderFrom = [ServicePlan.Network(address: [127, 0, 0, 0], prefixLength: 8)]
+        } _: { proxy in
+            func client(_ address: String) throws -> Wire {
+                let client = try proxy.client()
+                client.send("PROXY TCP4 \(address) 192.0.2.1 7 80\r\n")
+                return client
+            }
+            let first = try client("192.0.2.8")
+            #expect(first.get("/")?.status == 200)
+            let other = try client("192.0.2.9")
+            #expect(other.get("/")?.status == 200)
+            #expect(try client("192.0.2.8").get("/") == nil)
+            first.reset()
+            usleep(100_000)
+            #expect(try client("192.0.2.8").get("/")?.status == 200)
+            #expect(other.get("/")?.status == 200)
+        }
+    }
+
     @Test("heads may have as many bytes and fields as the service says, and no more")
     func heads() throws {
         try Self.run {
@@ -109,5 +132,33 @@ struct LimitTests {
             #expect(slow.readResponse()?.status == 408)
             #expect(fair.readResponse()?.status == 200)
         }
+    }
+
+    @Test("who doesn't take a response is left behind, who takes it slowly isn't", .timeLimit(.minutes(2)))
+    func slowReader() throws {
+        let size = 24 << 20
+        let backend = try Backend { wire, _ in
+            _ = wire.read(through: "\r\n\r\n")
+            wire.send("HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n")
+            wire.send([UInt8](repeating: 0x78, count: size))
+        }
+        var plan = try service([backend.port])
+        plan.limits.bodyRate = 10_000
+        let proxy = try ProxyUnderTest(plan)
+        let idle = try proxy.client()
+        let slow = try proxy.client()
+        for client in [idle, slow] { client.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n") }
+        #expect(slow.read(through: "\r\n\r\n") != nil)
+        var taken = 0
+        // 240 kB a second: far above the rate, and not half of what is there after the quarter of a minute.
+        for _ in 0..<30 {
+            usleep(500_000)
+            taken += slow.read(120_000)?.count ?? 0
+        }
+        #expect(taken == 30 * 120_000)
+        #expect(slow.read(size - taken)?.count == size - taken)
+        #expect(idle.readAll().count < size)
+        proxy.stop()
+        backend.stop()
     }
 }

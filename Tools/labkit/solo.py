@@ -52,10 +52,12 @@ services:
 {services}"""
         )
 
-    def start(self, ports: list[int], launch=None) -> None:
-        """Starts the daemon and waits until it accepts on `ports` of ADDRESS."""
+    def start(self, ports: list[int], descriptors: int | None = None) -> None:
+        """Starts the daemon, with no more than so many open files, and waits until it accepts on `ports` of ADDRESS."""
         places = ["--config", self.config, "--state-dir", self.directory / "state", "--socket", self.socket]
         command = [str(self.program), "run", *map(str, places)]
+        if descriptors is not None:
+            command = ["prlimit", f"--nofile={descriptors}:{descriptors}", *command]
         self.process = processes.start("electd", command, self.directory / "electd.log")
         for port in ports:
             if not processes.wait_until(lambda: accepts(ADDRESS, port), timeout=20):

@@ -37,7 +37,9 @@ extension ProxyWorker {
                 return
             }
             let address = withUnsafePointer(to: &name) { ClientAddress(UnsafeRawPointer($0)) }
-            guard let source = enterSource(address, service) else {
+            // Who speaks for others is told apart from them only by its PROXY header.
+            let introduces = service.pointee.traffic.proxyHeaderFrom.contains(address)
+            guard let source = introduces ? 0 : enterSource(address, service) else {
                 gauge.leave()
                 allClients.leave()
                 service.pointee.counters.dcon &+= 1

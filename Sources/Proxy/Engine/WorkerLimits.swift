@@ -5,7 +5,8 @@ import Glibc
 extension ProxyWorker {
     // MARK: sources
 
-    /// Counts a new connection of its source. nil: one too many; otherwise what has to leave again, 0: nothing.
+    /// Counts a connection of its source, once that is known. nil: one too many; otherwise what has to leave again,
+    /// 0: nothing.
     mutating func enterSource(_ address: ClientAddress, _ service: UnsafePointer<ServiceEntry>) -> UInt64? {
         guard service.pointee.sourceConnections > 0, let sources = service.pointee.sources else { return 0 }
         let source = address.source

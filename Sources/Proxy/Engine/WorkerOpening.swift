@@ -90,6 +90,14 @@ extension ProxyWorker {
             hold(slot, held + header.consumed, left, partial: false)
         }
         let service = tables.services + Int(slot.pointee.service)
+        guard let source = enterSource(slot.pointee.address, service) else {
+            service.pointee.counters.dcon &+= 1
+            service.pointee.isDirty = true
+            _ = socket_set_reset_on_close(fd)
+            closeClient(fd)
+            return
+        }
+        slot.pointee.source = source
         beginService(fd, slot, service)
         if slot.pointee.phase == .head { readRequest(fd) } else if slot.pointee.phase == .hello { readHello(fd) }
     }
