@@ -15,24 +15,25 @@ def main() -> int:
     if warning := machine.busy():
         print(warning, file=sys.stderr)
     try:
-        lines = arguments.bench(arguments)
+        for line in arguments.bench(arguments):
+            print(line.as_json() if arguments.json else line.as_text(), flush=True)
     except KeyboardInterrupt:
         return 130
     except (CommandFailed, RuntimeError, FileNotFoundError, PermissionError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    for line in lines:
-        print(line.as_json() if arguments.json else line.as_text())
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     top = argparse.ArgumentParser(prog="Tools/bench", description=__doc__)
     benches = top.add_subparsers(required=True, metavar="NAME")
-    failover = benches.add_parser("failover", help="the holder's link is cut: electd and keepalived")
+    failover = benches.add_parser("failover", help="cuts, planned moves, crashes, and what many groups cost: electd and keepalived")
     failover.set_defaults(bench=bench_failover.main)
-    failover.add_argument("--cuts", type=int, default=10)
-    failover.add_argument("--interval", default="100ms", help="between heartbeats, in ms")
+    failover.add_argument("--parts", nargs="+", choices=bench_failover.PARTS, default=bench_failover.PARTS)
+    failover.add_argument("--cuts", type=int, default=20, help="also the number of planned moves and of crashes")
+    failover.add_argument("--interval", nargs="+", default=["1s", "100ms", "20ms", "10ms"], help="between heartbeats")
+    failover.add_argument("--groups", nargs="+", type=int, default=[1, 50, 250])
     proxy = benches.add_parser("proxy", help="CPU per request and latency: electd's proxy and HAProxy")
     proxy.set_defaults(bench=bench_proxy.main)
     proxy.add_argument("--rounds", type=int, default=5)

@@ -56,6 +56,20 @@ def render(settings: Settings, identity_file: str) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def more_groups(count: int) -> str:
+    """`extra_groups` with `count` (up to 253) groups, each with an address of its own, all preferred on fred."""
+    return "".join(
+        f"""  more{number}:
+    mode: majority
+    interface: {topology.INTERFACE}
+    virtual_addresses: [{topology.more_vip(number)}/32]
+    priority: {{ fred: 101, ethyl: 100 }}
+    preempt_after: 2s
+"""
+        for number in range(1, count + 1)
+    )
+
+
 def members(settings: Settings) -> list[str]:
     """The nodes that the file names."""
     return [host.name for host in topology.VOTERS if settings.witness or host is not topology.LUCY]

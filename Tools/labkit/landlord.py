@@ -9,6 +9,7 @@ from .processes import Process
 
 PRIORITY = {topology.FRED.name: 101, topology.ETHYL.name: 100}
 HAPROXY_PORT = 80
+_ROUTER_ID = 37
 
 
 def missing() -> list[str]:
@@ -22,8 +23,13 @@ class Landlord(Cluster):
     title = "keepalived + HAProxy"
     daemon_is_tree = True
 
-    def __init__(self, network: Network, interval: str = "0.1", with_proxy: bool = True) -> None:
+    def __init__(
+        self, network: Network, interval: str = "0.1", with_proxy: bool = True, preempt: bool = True, instances: int = 1
+    ) -> None:
+        """`instances`: VRRP instances, up to 255, of which the first has the VIP. `preempt`: fred takes it back."""
         super().__init__(network)
+        self._preempt = preempt
+        self._instances = instances
         self._interval = interval
         self._with_proxy = with_proxy
         self._keepalived: dict[str, Process] = {}
@@ -44,6 +50,9 @@ class Landlord(Cluster):
         config = directory / "keepalived.conf"
         config.write_text(self._keepalived_conf(node, str(script)))
         pids = ["--pid", f"{directory}/pid", "--vrrp_pid", f"{directory}/vrrp-pid"]
+        for left in ("pid", "vrrp-pid"):
+            # Of a killed one whose child nobody has reaped yet: keepalived would take it for alive, and end.
+            (directory / left).unlink(missing_ok=True)
         command = ["keepalived", "-f", str(config), *pids, "--dont-fork", "--log-console", "--vrrp"]
         self._keepalived[node] = self.network.start(node, "keepalived", *command)
 
@@ -81,21 +90,30 @@ class Landlord(Cluster):
         if self._with_proxy:
             check = f'vrrp_script check_haproxy {{\n    script "{script}"\n    interval 2\n    weight 2\n    user root\n}}\n'
             track = "    track_script {\n        check_haproxy\n    }\n"
-        return f"""global_defs {{
+        head = f"""global_defs {{
     lvs_id landlord_{node}
     vrrp_version 3
     enable_script_security
 }}
-{check}vrrp_instance router37 {{
-    state {"MASTER" if node == topology.FRED.name else "BACKUP"}
+"""
+        others = (number for number in range(1, self._instances + 1) if number != _ROUTER_ID)
+        more = [(f"more{number}", number, topology.more_vip(number)) for number in others][: self._instances - 1]
+        own = self._instance(node, "router37", _ROUTER_ID, topology.VIP, track)
+        return head + check + own + "".join(self._instance(node, *each) for each in more)
+
+    def _instance(self, node: str, name: str, router: int, address: str, track: str = "") -> str:
+        # Who may not preempt has to begin as a backup.
+        state = "MASTER" if node == topology.FRED.name and self._preempt else "BACKUP"
+        return f"""vrrp_instance {name} {{
+    state {state}
     interface {topology.INTERFACE}
-    virtual_router_id 37
+    virtual_router_id {router}
     priority {PRIORITY[node]}
     advert_int {self._interval}
     virtual_ipaddress {{
-        {topology.VIP}
+        {address}
     }}
-{track}}}
+{track}{"" if self._preempt else "    nopreempt" + chr(10)}}}
 """
 
 

@@ -9,6 +9,12 @@ PREFIX6 = "2001:db8:37::"
 INTERFACE = "eth1"
 """The name that the seed's configuration gives the interface; it exists only inside a namespace."""
 
+
+def more_vip(number: int) -> str:
+    """A further virtual address, `number` 1 to 254, for clusters with many groups."""
+    return f"198.51.100.{number}"
+
+
 ELECTD_PORT = 3737
 WEB_PORT = 8080
 
