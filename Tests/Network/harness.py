@@ -86,6 +86,8 @@ class Stage:
     is_majority: bool = True
     is_pinned: bool = False
     """Whether an operator's transfer holds the address where it is, whatever the priorities."""
+    preempts: bool = True
+    """Whether a better node takes the address back by itself."""
 
     @classmethod
     def build(cls, settings: dict) -> "Stage":
@@ -95,7 +97,10 @@ class Stage:
             cluster.start_web_servers()
             client = Client(network, http=settings.get("services", True))
             cluster.start()
-            return cls(network, cluster, client, settings.get("mode", "majority") == "majority")
+            return cls(
+                network, cluster, client, settings.get("mode", "majority") == "majority",
+                preempts=settings.get("preempt_after") != "never",
+            )
         except BaseException:
             network.down()
             raise
@@ -114,7 +119,7 @@ class Stage:
                 node.start()
             elif node.is_frozen():
                 node.process.thaw()
-        if on is not None and self.is_pinned:
+        if on is not None and (self.is_pinned or not self.preempts):
             self._unpin(on)
         if on is not None and not wait_until(lambda: self.cluster.holder() == on, timeout, interval=0.1):
             raise Failed(f"{on} doesn't get the address within {timeout:g} s: {self.cluster.roles()}")

@@ -156,8 +156,7 @@ struct ReloadTests {
         let pid = try #require(supervisor.snapshot().pid)
         let warm = try Wire(to: port)
         for _ in 0..<200 { #expect(warm.get("/")?.status == 200) }
-        // Pages of libraries are the control process's as well; what is shared is counted by its share.
-        let (resident, before) = (Self.kilobytes(pid, "Pss:"), Self.kilobytes(pid, "Private_Dirty:"))
+        let (resident, before) = (Self.kilobytes(pid, "Rss:"), Self.kilobytes(pid, "Private_Dirty:"))
         #expect(resident > 0 && resident <= 15_360, "\(resident) kB resident")
         let count = 700
         let idle = try (0..<count).map { _ in
