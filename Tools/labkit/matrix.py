@@ -6,10 +6,13 @@ whether the group moved more often than the fault was a cause to. Exits with 1 w
 
 import argparse
 import json
+import os
+import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from . import electd, machine, namespaces, statistics, topology
 from .client import Client
@@ -26,6 +29,7 @@ from .wall_clock import WallClock
 
 _GROUP = "router37"
 _TAKEN = f"{_GROUP}: holder in term "
+_ROLE = re.compile(rf"{_GROUP}: (?:holder|standby|fault) in term .*")
 _BEFORE = 100 * MILLISECOND
 
 
@@ -44,6 +48,8 @@ class Outcome:
     most_at_once: int
     moves: list[str]
     """Who took the group, by the daemons' own words."""
+    told: list[str]
+    """All that the daemons said of the group, with their reasons."""
     expected_moves: int
     failed: int
     requests: int
@@ -88,6 +94,8 @@ class Stage:
             self.cluster.wait_for_holder(20)
             # Until every check and every server behind the proxies has had its first verdicts.
             time.sleep(2)
+            if kind == "realtime":
+                self._expect_real_time()
         except BaseException:
             self.network.down()
             raise
@@ -102,6 +110,16 @@ class Stage:
             self.client.stop()
         finally:
             self.network.down()
+
+    def _expect_real_time(self) -> None:
+        """Raises RuntimeError unless the options of `election` are in force."""
+        for name in self.cluster.nodes:
+            process = Path(f"/proc/{self.cluster.daemon(name).pid}")
+            threads = {int(task.name): (task / "comm").read_text().strip() for task in (process / "task").iterdir()}
+            policies = [os.sched_getscheduler(thread) for thread, comm in threads.items() if comm == "electd-election"]
+            locked = next(line.split()[1] for line in (process / "status").read_text().splitlines() if "VmLck" in line)
+            if not policies or policies[0] & os.SCHED_FIFO == 0 or int(locked) == 0:
+                raise RuntimeError(f"{name}: policies {policies}, {locked} kB locked: realtime and lock_memory aren't in force")
 
     def perform(self, row: Row) -> Outcome:
         return perform(row, self.cluster, self.client, self.disks, self.clocks)
@@ -119,7 +137,7 @@ def perform(
 ) -> Outcome:
     """Plays the fault and its mend; raises RuntimeError when there is no calm before it, or after."""
     play = Play(cluster, _calm(cluster, client), disks or {}, clocks or {}, [])
-    told = {name: len(_takings(cluster, name)) for name in cluster.nodes}
+    before = {name: len(_said(cluster, name)) for name in cluster.nodes}
     start = now()
     try:
         row.break_it(play)
@@ -130,8 +148,8 @@ def perform(
     _calm(cluster, client)
     client.read()
     end = now()
-    moves = [line for name in cluster.nodes for line in _takings(cluster, name)[told[name] :]]
-    return _judged(row, client, (start, mended, end), moves)
+    told = [f"{name}: {line}" for name in cluster.nodes for line in _said(cluster, name)[before[name] :]]
+    return _judged(row, client, (start, mended, end), told)
 
 
 def _calm(cluster: Electd, client: Client) -> str:
@@ -149,7 +167,7 @@ def _calm(cluster: Electd, client: Client) -> str:
     return cluster.wait_for_holder()
 
 
-def _judged(row: Row, client: Client, instants: tuple[int, int, int], moves: list[str]) -> Outcome:
+def _judged(row: Row, client: Client, instants: tuple[int, int, int], told: list[str]) -> Outcome:
     start, mended, end = instants
     fault, back = client.seen(start - _BEFORE, mended), client.seen(mended, end)
     doubles = client.collisions(start - _BEFORE, end, STRANGER if row.watch_stranger else None)
@@ -161,7 +179,8 @@ def _judged(row: Row, client: Client, instants: tuple[int, int, int], moves: lis
         back_ms=back.outage_ms,
         holders_seen=[[who, _ms(first - start), _ms(last - start)] for who, first, last in turns(proofs)],
         most_at_once=2 if doubles else 1,
-        moves=moves,
+        moves=[line for line in told if _TAKEN in line],
+        told=told,
         expected_moves=row.moves,
         failed=fault.failed + back.failed,
         requests=fault.requests + back.requests,
@@ -174,11 +193,10 @@ def _ms(nanoseconds: int) -> int:
     return round(nanoseconds / MILLISECOND)
 
 
-def _takings(cluster: Electd, name: str) -> list[str]:
-    """Every time that this node took the group, with its reason."""
+def _said(cluster: Electd, name: str) -> list[str]:
+    """What this node said whenever it took the group, or couldn't hold it any longer."""
     log = cluster.network.directory / f"{name}-electd.log"
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    return [f"{name} in term {line.split(_TAKEN)[1]}" for line in lines if _TAKEN in line]
+    return _ROLE.findall(log.read_text(errors="replace")) if log.exists() else []
 
 
 def play(rows: list[Row], times: int, tell: Callable[[Outcome], object]) -> list[str]:
@@ -193,7 +211,7 @@ def play(rows: list[Row], times: int, tell: Callable[[Outcome], object]) -> list
                     try:
                         tell(stage.perform(row))
                     except (CommandFailed, RuntimeError, OSError) as error:
-                        tell(Outcome(row.name, row.what, 0, 0, [], 0, [], row.moves, 0, 0, 0, error=str(error)))
+                        tell(Outcome(row.name, row.what, 0, 0, [], 0, [], [], row.moves, 0, 0, 0, error=str(error)))
                         break  # what it left behind isn't the next one's fault
                 if found := stage.overlap():
                     overlaps.append(found)
@@ -243,7 +261,7 @@ def _sentence(outcome: Outcome) -> str:
     ]
     if outcome.observer_late_ms > 20:
         words.append(f"observer late by {outcome.observer_late_ms:.0f} ms")
-    trouble = outcome.collisions + (outcome.moves if outcome.false_moves else [])
+    trouble = outcome.collisions + (outcome.told if outcome.false_moves else [])
     return "; ".join(words) + "".join(f"\n    {line}" for line in trouble)
 
 
@@ -260,7 +278,8 @@ def main() -> int:
 
     def tell(outcome: Outcome) -> None:
         outcomes.append(outcome)
-        print(outcome.as_json() if arguments.json else _sentence(outcome), flush=True, file=sys.stderr if arguments.markdown else sys.stdout)
+        where = sys.stderr if arguments.markdown else sys.stdout
+        print(outcome.as_json() if arguments.json else _sentence(outcome), flush=True, file=where)
 
     try:
         overlaps = play(rows, arguments.times, tell)

@@ -131,7 +131,7 @@ def _back_and_forth(play: Play) -> None:
     """What a broken time source does: an hour ahead, two hours back, an hour ahead."""
     for seconds in (HOUR, -HOUR, 0):
         _shifted(play, [play.holder], seconds)
-        time.sleep(0.7)
+        time.sleep(1.5)
 
 
 def _successor_frozen(play: Play) -> None:
@@ -172,13 +172,20 @@ ROWS = [
         "chained, standby between", "holder and witness hear only the standby", 0,
         lambda p: p.network.partition([[p.holder], [LUCY]]),
     ),
-    Row("20 % loss", "a fifth of the holder's frames is lost, each way", 0, lambda p: p.network.drop(p.holder, 20), 10),
-    Row("SIGSTOP, SIGCONT after the lease", "the holder's daemon stands still for 1.5 s", 1, lambda p: _frozen(p, 1.5), quick=True),
+    Row("20 % loss", "a fifth of the holder's frames is lost, each way, for 10 s", 0, lambda p: p.network.drop(p.holder, 20), 10),
+    Row(
+        "SIGSTOP, SIGCONT after the lease", "the holder's daemon stands still for 1.5 s", 1, lambda p: _frozen(p, 1.5),
+        quick=True,
+    ),
     Row("SIGSTOP, SIGCONT within the lease", "the holder's daemon stands still for 0.2 s", 0, lambda p: _frozen(p, 0.2)),
     Row("SIGKILL", "the holder's daemon is killed", 1, lambda p: p.cluster.kill_daemon(p.holder), quick=True),
     Row("SIGKILL, started at once", "the holder's daemon is killed and started again", 1, _restarted),
-    Row("full disk, holder", "no byte is left on the holder's disk", 0, lambda p: p.disks[p.holder].fill(), stage="disks"),
-    Row("full disk, standby", "no byte is left on the standby's disk", 0, lambda p: p.disks[p.other].fill(), stage="disks"),
+    Row(
+        "full disk, holder", "no byte is left on the holder's disk", 0, lambda p: p.disks[p.holder].fill(), stage="disks"
+    ),
+    Row(
+        "full disk, standby", "no byte is left on the standby's disk", 0, lambda p: p.disks[p.other].fill(), stage="disks"
+    ),
     Row(
         "frozen disk, holder", "the holder's disk answers nothing", 0, lambda p: p.disks[p.holder].freeze(), stage="disks"
     ),
@@ -195,13 +202,25 @@ ROWS = [
     ),
     Row("address removed", "`ip address del` on the holder", 0, _removed, quick=True),
     Row("duplicate address", "a stranger has the address too, and announces it", 0, _duplicate, watch_stranger=True),
-    Row("clock ahead, holder", "the holder's wall clock jumps an hour ahead", 0, lambda p: _shifted(p, [p.holder], HOUR), stage="clocks"),
-    Row("clock back, holder", "the holder's wall clock jumps an hour back", 0, lambda p: _shifted(p, [p.holder], -HOUR), stage="clocks"),
-    Row("clock ahead, all", "every wall clock jumps an hour ahead", 0, lambda p: _shifted(p, [FRED, ETHYL, LUCY], HOUR), stage="clocks"),
-    Row("clock back and forth", "the holder's wall clock: an hour ahead, two back, one ahead", 0, _back_and_forth, stage="clocks"),
+    Row(
+        "clock ahead, holder", "the holder's wall clock jumps an hour ahead", 0,
+        lambda p: _shifted(p, [p.holder], HOUR), stage="clocks",
+    ),
+    Row(
+        "clock back, holder", "the holder's wall clock jumps an hour back", 0,
+        lambda p: _shifted(p, [p.holder], -HOUR), stage="clocks",
+    ),
+    Row(
+        "clock ahead, all", "every wall clock jumps an hour ahead", 0,
+        lambda p: _shifted(p, [FRED, ETHYL, LUCY], HOUR), stage="clocks",
+    ),
+    Row(
+        "clock back and forth", "the holder's wall clock: an hour ahead, two back, one ahead", 0, _back_and_forth,
+        stage="clocks",
+    ),
     Row("starvation", "two busy loops for each core", 0, _starved, 6),
     Row(
-        "starvation, real-time", "the same, with `election: { realtime: true, lock_memory: true }`", 0, _starved, 6,
+        "starvation, real-time", "two busy loops for each core, with `election: { realtime: true, lock_memory: true }`", 0, _starved, 6,
         stage="realtime",
     ),
     Row("lost announcements", "the holder is killed, and its successor's first four announcements are lost", 1, _muffled),
