@@ -244,7 +244,9 @@ def _sequence(seen: list[list]) -> str:
     if not seen:
         return "nobody"
     first = seen[0][0]
-    names = {first: "A", STRANGER: "a stranger"}
+    if any(who == STRANGER for who, _, _ in seen):
+        return f"{_sequence([turn for turn in seen if turn[0] != STRANGER][:1])}, and the stranger all the time"
+    names = {first: "A"}
     told = [names.get(who, "B") + (f" from {begun} ms" if number else "") for number, (who, begun, _) in enumerate(seen)]
     more = [f"and {len(told) - _TURNS_TOLD} turns more"] if len(told) > _TURNS_TOLD else []
     return ", ".join(told[:_TURNS_TOLD] + more)
