@@ -6,9 +6,9 @@ package struct Configuration: Equatable, Sendable {
     /// The cluster's name.
     package let cluster: String
     /// Absolute path of the 32 bytes that seal datagrams; local to the node.
-    package let secretFile: String
+    package internal(set) var secretFile: String
     /// Absolute path of this node's Ed25519 key; local to the node. It tells which of `nodes` this one is.
-    package let identityFile: String
+    package internal(set) var identityFile: String
     /// 1 to `Limit.nodes`, sorted by name.
     package let nodes: [Node]
     package let timing: Timing

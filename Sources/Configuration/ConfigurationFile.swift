@@ -6,7 +6,8 @@ package struct ConfigurationFile: Sendable {
     package let configuration: Configuration
     /// Where the keys of key files stand.
     let places: Places
-    let source: String
+    /// The whole text.
+    package let source: String
 
     /// Reads a file of at most `Limit.fileBytes`.
     ///
@@ -41,6 +42,15 @@ package struct ConfigurationFile: Sendable {
         }
         return ConfigurationFile(
             path: file, configuration: configuration, places: reading.places, source: source?.text ?? "")
+    }
+
+    /// The same with the key files that a node has: where they lie is each node's own matter, and a configuration that
+    /// comes from another one can't know it.
+    package func withKeyFiles(of other: Configuration) -> ConfigurationFile {
+        var own = configuration
+        own.secretFile = other.secretFile
+        own.identityFile = other.identityFile
+        return ConfigurationFile(path: path, configuration: own, places: places, source: source)
     }
 
     private static func source(of bytes: [UInt8], findings: Findings) -> SourceText? {

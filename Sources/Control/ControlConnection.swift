@@ -74,8 +74,8 @@ final class ControlConnection: ChannelInboundHandler {
         case (.head(let head), .idle):
             begin(head, context)
         case (.body(let bytes), .receiving(var request)):
-            guard request.body.count + bytes.readableBytes <= RequestCheck.bodyLimit else {
-                return write(RequestCheck.tooLarge, keepAlive: false, context)
+            guard request.body.count + bytes.readableBytes <= request.route.bodyLimit else {
+                return write(RequestCheck.tooLarge(for: request.route), keepAlive: false, context)
             }
             request.body.append(contentsOf: bytes.readableBytesView)
             state = .receiving(request)
@@ -179,7 +179,7 @@ final class RequestBudget: ChannelInboundHandler {
     private let total: Int
     private var left: Int
 
-    init(_ total: Int = headLimit + 2 * RequestCheck.bodyLimit) {
+    init(_ total: Int = headLimit + RequestCheck.textLimit + RequestCheck.bodyLimit) {
         self.total = total
         left = total
     }

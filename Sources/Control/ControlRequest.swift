@@ -14,12 +14,16 @@ package enum ControlRoute: String, Sendable, CaseIterable {
     case maintenance = "/v1/maintenance"
     /// ``ServerOrder``: drain a server, take it out or back, or change its weight.
     case server = "/v1/server"
+    /// ``ApplyOrder``: a configuration for every node.
+    case apply = "/v1/apply"
+    /// ``HistoryReport`` as JSON: the entries of the replicated logs.
+    case history = "/v1/history"
 
     /// The one method the route answers to; anything else is 405.
     package var method: ControlMethod {
         switch self {
-        case .status, .health, .metrics: .get
-        case .transfer, .maintenance, .server: .post
+        case .status, .health, .metrics, .history: .get
+        case .transfer, .maintenance, .server, .apply: .post
         }
     }
 }
@@ -66,7 +70,8 @@ package struct MalformedOrder: Error, CustomStringConvertible {
             case .transfer: #"{"group": "router37", "node": "ethyl"}"#
             case .maintenance: #"{"on": true}"#
             case .server: #"{"service": "cluster37", "server": "fred", "state": "drain"}"#
-            case .status, .health, .metrics: "nothing"
+            case .apply: #"{"name": "electd.yaml", "text": "cluster: …", "dry_run": false, "previous": false}"#
+            case .status, .health, .metrics, .history: "nothing"
             }
         return "\(route.rawValue) takes a body like \(example)"
     }
@@ -84,8 +89,36 @@ package struct TransferOrder: Codable, Sendable, Equatable {
 
 package struct MaintenanceOrder: Codable, Sendable, Equatable {
     package let on: Bool
+    /// Whose; nil: of the node that is asked.
+    package let node: String?
 
-    package init(on: Bool) { self.on = on }
+    package init(on: Bool, node: String? = nil) {
+        self.on = on
+        self.node = node
+    }
+}
+
+/// Puts a configuration in force on every node, or on none.
+package struct ApplyOrder: Codable, Sendable, Equatable {
+    /// What problems in it are told of as.
+    package let name: String
+    package let text: String
+    /// Only look whether the node that is asked could take it.
+    package let dryRun: Bool
+    /// The configuration before the one in force, in place of `text`.
+    package let previous: Bool
+
+    package init(name: String, text: String, dryRun: Bool, previous: Bool) {
+        self.name = name
+        self.text = text
+        self.dryRun = dryRun
+        self.previous = previous
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case name, text, previous
+        case dryRun = "dry_run"
+    }
 }
 
 package struct ServerOrder: Codable, Sendable, Equatable {

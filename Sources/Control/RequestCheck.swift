@@ -1,7 +1,9 @@
 /// Decides from a request's head alone whether it goes to the daemon; what it refuses, the daemon never sees.
 package struct RequestCheck: Sendable {
-    /// Longest body.
+    /// Longest body of an order.
     package static let bodyLimit = 64 * 1024
+    /// Of one with a configuration in it.
+    package static let textLimit = 256 * 1024
 
     package enum Verdict: Equatable {
         case accepted(ControlRoute, query: String)
@@ -29,10 +31,17 @@ package struct RequestCheck: Sendable {
             guard let length = Int(contentLength), length >= 0 else {
                 return .refused(.refusal(400, "content-length is not a number"))
             }
-            guard length <= Self.bodyLimit else { return .refused(Self.tooLarge) }
+            guard length <= route.bodyLimit else { return .refused(Self.tooLarge(for: route)) }
         }
         return .accepted(route, query: parts.count > 1 ? String(parts[1]) : "")
     }
 
-    static let tooLarge = ControlResponse.refusal(413, "the body is over \(bodyLimit) bytes")
+    static func tooLarge(for route: ControlRoute) -> ControlResponse {
+        .refusal(413, "the body is over \(route.bodyLimit) bytes")
+    }
+}
+
+extension ControlRoute {
+    /// Bytes of a request's body.
+    var bodyLimit: Int { self == .apply ? RequestCheck.textLimit : RequestCheck.bodyLimit }
 }

@@ -24,6 +24,8 @@ package struct StatusReport: Codable, Sendable, Equatable {
     package var silentAfterMS = 1500
     /// This node is in maintenance: it holds nothing.
     package var maintenance = false
+    /// The replicated log that carries what concerns the whole cluster; `null` where there is no group.
+    @OrNull package var log: LogStatus?
     /// Hash of the configuration in force here.
     package var configHash: String
     @OrNull package var journal: JournalStatus?
@@ -39,7 +41,7 @@ package struct StatusReport: Codable, Sendable, Equatable {
 
     package enum CodingKeys: String, CodingKey {
         case schema, version, node, cluster, problems, notes, groups, nodes, services, maintenance, journal, datagrams,
-            proxy
+            proxy, log
         case uptimeMS = "uptime_ms"
         case configHash = "config_hash"
         case silentAfterMS = "silent_after_ms"
@@ -99,6 +101,8 @@ package struct GroupStatus: Codable, Sendable, Equatable {
     package var checks: [GroupCheckStatus] = []
     /// Others seen answering for an address of ours, as `192.0.2.200 is at 02:00:00:00:00:66`.
     package var addressConflicts: [String] = []
+    /// This node's copy of the group's replicated log.
+    @OrNull package var log: LogStatus?
     /// The last change of role, in words; `null` before the first.
     @OrNull package var lastChange: String?
     @OrNull package var lastChangeMSAgo: Int?
@@ -120,7 +124,7 @@ package struct GroupStatus: Codable, Sendable, Equatable {
     }
 
     package enum CodingKeys: String, CodingKey {
-        case name, mode, role, term, holder, priority, eligible, certificate, interface, fence, checks
+        case name, mode, role, term, holder, priority, eligible, certificate, interface, fence, checks, log
         case leaseMSLeft = "lease_ms_left"
         case ineligibleReasons = "ineligible_reasons"
         case virtualAddresses = "virtual_addresses"
@@ -199,6 +203,24 @@ package struct NodeStatus: Codable, Sendable, Equatable {
         case heardMSAgo = "heard_ms_ago"
         case configHash = "config_hash"
         case hearsUs = "hears_us"
+    }
+}
+
+/// Where a replicated log stands on this node: equal on all nodes once they have heard of the same entries.
+package struct LogStatus: Codable, Sendable, Equatable {
+    /// Of the last entry; it may not be committed yet.
+    package var index: UInt64
+    package var committed: UInt64
+    /// Of the state after the committed entries, hexadecimal.
+    package var hash: String
+    /// The configuration epoch in force; 0: each node has its own file's.
+    package var epoch: UInt64
+
+    package init(index: UInt64, committed: UInt64, hash: String, epoch: UInt64) {
+        self.index = index
+        self.committed = committed
+        self.hash = hash
+        self.epoch = epoch
     }
 }
 

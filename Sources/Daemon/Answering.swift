@@ -21,7 +21,9 @@ extension RunningDaemon {
                 return .text(MetricsText.render(report))
             case .transfer: return await transfer(try request.order(TransferOrder.self))
             case .maintenance: return await maintain(try request.order(MaintenanceOrder.self))
-            case .server: return serve(try request.order(ServerOrder.self))
+            case .server: return await serve(try request.order(ServerOrder.self))
+            case .apply: return await apply(try request.order(ApplyOrder.self))
+            case .history: return await history()
             }
         } catch {
             return .refusal(400, error.description)
@@ -78,6 +80,7 @@ extension RunningDaemon {
     }
 
     private func maintain(_ order: MaintenanceOrder) async -> ControlResponse {
+        if let node = order.node, node != current.this.name { return await maintain(order, on: node) }
         mailbox.post(.maintenance(order.on))
         let name = current.this.name
         let done = order.on ? "\(name) is in maintenance and holds nothing" : "\(name) is back in service"
@@ -99,44 +102,5 @@ extension RunningDaemon {
             try? await Task.sleep(for: .milliseconds(20))
         }
         return .refusal(409, last.map(otherwise) ?? done)
-    }
-
-    private func serve(_ order: ServerOrder) -> ControlResponse {
-        let services = current.configuration.services
-        guard let service = services.first(where: { $0.name == order.service }) else {
-            return .refusal(404, "there is no service \(order.service); there are \(list(services.map(\.name)))")
-        }
-        guard service.servers.contains(where: { $0.name == order.server }) else {
-            return .refusal(
-                404, "\(service.name) has no server \(order.server); it has \(list(service.servers.map(\.name)))")
-        }
-        guard let proxy else { return .refusal(409, "this node serves nothing") }
-        guard order.state != nil || order.weight != nil else { return .refusal(400, "the order changes nothing") }
-        if let weight = order.weight, !(0...ServicePlan.Limit.weight).contains(weight) {
-            return .refusal(400, "a weight is 0 to \(ServicePlan.Limit.weight)")
-        }
-        let duty = order.state.map(ServicePlan.Duty.init)
-        proxy.set(server: order.server, of: order.service, duty: duty, weight: order.weight)
-        var done: [String] = []
-        switch order.state {
-        case .drain: done.append("gets no new clients")
-        case .maintenance: done.append("gets nobody")
-        case .ready: done.append("is ready")
-        case nil: break
-        }
-        if let weight = order.weight { done.append("weighs \(weight)") }
-        return .done("\(order.service)/\(order.server) \(done.joined(separator: " and ")) on this node")
-    }
-
-    private func list(_ names: [String]) -> String { names.isEmpty ? "none" : names.joined(separator: ", ") }
-}
-
-extension ServicePlan.Duty {
-    fileprivate init(_ state: ServerOrder.State) {
-        switch state {
-        case .drain: self = .drain
-        case .ready: self = .ready
-        case .maintenance: self = .maintenance
-        }
     }
 }

@@ -25,7 +25,10 @@ struct Assembly {
         let secret = try ClusterSecret.read(loaded.configuration.secretFile)
         let state = try StateDirectory.open(options.stateDirectory)
         let ballots = try BallotStore.open(in: state)
-        let start = try begin(ballots)
+        let logs = try LogStore.open(in: state)
+        if logs.tornBytes > 0 { log.warning("replicated logs: \(logs.tornBytes) torn bytes at the end were cut") }
+        let recalled = logs.recovered
+        let start = try begin(ballots, hasForgottenLogs: logs.isNew)
         let elector = Elector(rules: loaded.rules)
         let writer = try openJournal(in: state, key: key, secret: secret, elector: elector, start: start)
         if writer.sealBegan {
@@ -35,9 +38,9 @@ struct Assembly {
         }
         if let recovery = writer.recovery { log.warning("journal: \(recovery.finding) in segment \(recovery.segment)") }
         let mailbox = mailbox
-        let store = try Store(writer: writer, ballots: ballots, heartbeat: loaded.rules.timing.heartbeat) { report in
-            mailbox.post(.store(report))
-        }
+        let store = try Store(
+            writer: writer, logs: logs, ballots: ballots, heartbeat: loaded.rules.timing.heartbeat
+        ) { report in mailbox.post(.store(report)) }
         let this = loaded.rules.this
         let keys = try loaded.rules.nodes.map { node in
             // Indices and keys go together: one left out would give its neighbours each other's names.
@@ -56,7 +59,7 @@ struct Assembly {
         let log = log
         try DedicatedThread.start(name: "electd-election") {
             ThreadCare.apply(realtime: thread.realtime, lockMemory: thread.lockMemory, log: log)
-            loop.value.run(from: start)
+            loop.value.run(from: start, recalling: recalled)
         }
         log.notice(
             "\(loaded.this.name) of cluster \(loaded.configuration.cluster), incarnation \(start.incarnation.rawValue), \(loaded.this.address)"
@@ -83,7 +86,10 @@ struct Assembly {
     }
 
     /// Counts the life up, durably.
-    private func begin(_ ballots: BallotStore) throws -> Start {
+    ///
+    /// - Parameter hasForgottenLogs: what this node acknowledged of the logs is gone: it votes only when it has copied
+    ///   them, as a new one (rule G7).
+    private func begin(_ ballots: BallotStore, hasForgottenLogs: Bool) throws -> Start {
         var word: DurableWord?
         if let content = ballots.content {
             guard let known = try? DurableWord(bytes: content) else {
@@ -95,9 +101,10 @@ struct Assembly {
         }
         // A new directory can't know its earlier lives; seconds since 1970 are beyond them. Nothing is decided by it.
         let incarnation = word.map { $0.incarnation.rawValue + 1 } ?? UInt64(max(time(nil), 1))
-        let memory =
+        var memory =
             word?.memory
             ?? Memory(groups: [], promise: loaded.rules.timing.promise, maintenance: false, needsFloor: true)
+        if hasForgottenLogs { memory.needsFloor = true }
         try ballots.write(DurableWord(incarnation: Incarnation(incarnation), memory: memory).bytes)
         return Start(incarnation: Incarnation(incarnation), memory: memory)
     }

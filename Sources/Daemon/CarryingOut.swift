@@ -39,6 +39,16 @@ extension ElectionLoop {
                     + "the proof is in the journal"
                 log.critical("\(text)")
                 problems[text] = BootInstant.now()
+            case .writeLog(let group, let write):
+                if !store.take(.log(group, write)) { failStorage("the disk took nothing for minutes") }
+            case .derived(let group, _, _):
+                if let state = elector.logState(of: group) { reports.derived(group, state) }
+            case .examine(let group, let proposal):
+                if let state = elector.logState(of: group), let wanted = state.proposal, wanted.id == proposal {
+                    reports.examine(group, proposal, wanted.text)
+                }
+            case .answered(let request, let outcome): reports.answered(request, outcome)
+            case .forked(let group, let kept, let other): reports.forked(group, [kept, other])
             case .left: reports.left(fatalCause)
             }
         }

@@ -13,8 +13,16 @@ enum ElectionLetter: Sendable {
     case transfer(GroupID, to: NodeIndex)
     /// A checked configuration that differs in nothing the safety rests on.
     case reconfigure(Configuration, Rules)
+    /// An operator's order for the group's log, answered under that number.
+    case order(UInt64, GroupID, Command)
+    case propose(UInt64, text: [UInt8])
+    /// What came of looking at a proposed configuration; empty: this node can take it.
+    case examined(GroupID, CommandID, obstacle: String)
+    case history(@Sendable ([GroupHistory]) -> Void)
     /// Asks for the state as it is now.
     case look(@Sendable (ElectionView) -> Void)
+    /// Something that status has to tell.
+    case problem(String)
     /// Hand over, then report `left`.
     case leave
     /// After `left`: take down what is left in the kernel and end the thread.
@@ -24,6 +32,13 @@ enum ElectionLetter: Sendable {
 /// What the election thread reports to the rest of the daemon. Called on its thread; must not wait.
 struct ElectionReports: Sendable {
     var changed: @Sendable (Change, Rules) -> Void
+    /// A group's replicated log says something new.
+    var derived: @Sendable (GroupID, LogState) -> Void
+    /// A configuration is proposed: could this node take it?
+    var examine: @Sendable (GroupID, CommandID, [UInt8]) -> Void
+    var answered: @Sendable (UInt64, CommandOutcome) -> Void
+    /// Pair: two branches of one log met; the first was kept.
+    var forked: @Sendable (GroupID, [LogImage]) -> Void
     /// Everything is given up; with what the process should say and exit with, if it wasn't asked to end.
     var left: @Sendable (FatalCause?) -> Void
     var stopped: @Sendable () -> Void
@@ -68,7 +83,26 @@ struct ElectionView: Sendable {
     var journal: JournalMark
     var journalRecords: UInt64
     var isInMaintenance: Bool
+    /// Of each group's replicated log, in the order of `groups`.
+    var logs: [LogSummary]
+    /// The epoch of the configuration that the cluster has agreed on; 0 while every node has its file's.
+    var epoch: UInt64
     var problems: [String]
+}
+
+/// Where a group's replicated log stands on this node.
+struct LogSummary: Sendable {
+    var index: UInt64
+    var committed: UInt64
+    var stateHash: UInt64
+    var settings: [(name: ServerName, setting: LogState.Setting)]
+}
+
+/// What a group's log still has of its entries.
+struct GroupHistory: Sendable {
+    var group: String
+    var committed: UInt64
+    var entries: [(index: UInt64, term: UInt64, hash: String, text: String)]
 }
 
 struct LastChange: Sendable {

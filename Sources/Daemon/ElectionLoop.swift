@@ -86,9 +86,11 @@ final class ElectionLoop {
         close(timer)
     }
 
-    func run(from start: Start) {
+    /// - Parameter logs: what the disk has of the groups' replicated logs.
+    func run(from start: Start, recalling logs: [(group: GroupID, image: LogImage)]) {
         _ = store.take(.witness(witnessParts()))
         watchInterfaces()
+        for log in logs { step(.recalled(log.group, log.image)) }
         step(.started(start))
         for group in elector.rules.groups {
             step(.link(group.id, up: isUsable(group.id)))
@@ -210,7 +212,13 @@ final class ElectionLoop {
         case .reconfigure(let configuration, let rules):
             self.configuration = configuration
             step(.reconfigured(rules))
+        case .order(let request, let group, let command): step(.command(request, group, command))
+        case .propose(let request, let text): step(.propose(request, text: text))
+        case .examined(let group, let proposal, let obstacle):
+            step(.examined(group, proposal, obstacle: obstacle))
+        case .history(let answer): answer(history())
         case .look(let answer): answer(view())
+        case .problem(let what): problems[what] = BootInstant.now()
         case .leave: step(.leaving)
         case .stop: isStopping = true
         }

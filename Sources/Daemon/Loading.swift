@@ -9,12 +9,26 @@ package struct LoadedConfiguration: Sendable {
     package var rules: Rules
     /// Who may look at the statistics; nil when everybody may, or there are none.
     package var users: UsersFile?
+    /// The file's text.
+    package var text: [UInt8]
 
     /// Reads and checks a file and the key files that it names.
     ///
     /// - Throws: every problem found, each with file, line and column.
     package static func load(_ path: String) throws(ConfigurationErrors) -> LoadedConfiguration {
-        let file = try ConfigurationFile.load(path: path)
+        try load(try ConfigurationFile.load(path: path))
+    }
+
+    /// The same of a text that may be another node's, as if it stood in a file of that name.
+    ///
+    /// - Parameter own: whose key files count in place of those that the text names.
+    package static func load(
+        text: [UInt8], as name: String, on own: LoadedConfiguration
+    ) throws(ConfigurationErrors) -> LoadedConfiguration {
+        try load(try ConfigurationFile.parse(bytes: text, file: name).withKeyFiles(of: own.configuration))
+    }
+
+    private static func load(_ file: ConfigurationFile) throws(ConfigurationErrors) -> LoadedConfiguration {
         var users: UsersFile?
         var pages: [String: [UInt8]] = [:]
         let this = try file.checkFiles(
@@ -23,7 +37,7 @@ package struct LoadedConfiguration: Sendable {
             pages: { pages = $0 })
         return LoadedConfiguration(
             configuration: file.configuration.with(pages: pages), this: this,
-            rules: Rules(file.configuration, this: this), users: users)
+            rules: Rules(file.configuration, this: this), users: users, text: Array(file.source.utf8))
     }
 
     /// Two groups whose names come to one number on the wire; as good as never, and then a rename away.
@@ -38,8 +52,8 @@ package struct LoadedConfiguration: Sendable {
 
     /// Why a running daemon can't take the other configuration; nil when it can.
     ///
-    /// Promises rest on what `canonicalSafetyText` says. Until configurations are committed by a majority, a change
-    /// there needs every node to be stopped first.
+    /// Promises rest on what `canonicalSafetyText` says: nodes that differ in it don't count for each other, so a change
+    /// there needs every node to be stopped first, also by way of the log (Specs/protocol.md, G8).
     func obstacle(to other: LoadedConfiguration) -> String? {
         if rules.safetyDigest != other.rules.safetyDigest {
             return "it changes nodes, keys, timing, or a group's mode, addresses or candidates; stop electd on all "

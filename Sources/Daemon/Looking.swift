@@ -14,7 +14,28 @@ extension ElectionLoop {
             refusals: gatekeeper.refusals.nonzero.map { (reason: $0.0.name, count: $0.1) }, accepted: accepted,
             sent: sent,
             journal: store.mark, journalRecords: store.records,
-            isInMaintenance: elector.isUnderMaintenance, problems: problems.keys.sorted())
+            isInMaintenance: elector.isUnderMaintenance, logs: groups.map { summary(of: $0.id) },
+            epoch: elector.clusterGroup.flatMap { elector.logState(of: $0)?.epoch?.number } ?? 0,
+            problems: problems.keys.sorted())
+    }
+
+    private func summary(of group: GroupID) -> LogSummary {
+        let log = elector.log(of: group) ?? ReplicatedLog()
+        return LogSummary(
+            index: log.last.index, committed: log.committed, stateHash: log.stateHash, settings: log.state.settings)
+    }
+
+    /// What the logs still have, oldest first, for people.
+    func history() -> [GroupHistory] {
+        let rules = elector.rules
+        return rules.groups.map { group in
+            let log = elector.log(of: group.id) ?? ReplicatedLog()
+            return GroupHistory(
+                group: group.name, committed: log.committed,
+                entries: log.entries.map { entry in
+                    (entry.index, entry.term.rawValue, hexadecimal(entry.hash.short), entry.content.text(rules))
+                })
+        }
     }
 
     private func placement(of name: String, _ group: GroupView) -> ElectionView.Placement {

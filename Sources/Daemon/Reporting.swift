@@ -18,6 +18,10 @@ extension RunningDaemon {
             configHash: hexadecimal(loaded.rules.configurationDigest))
         report.silentAfterMS = view.rules.timing.promise.wholeMilliseconds
         report.maintenance = view.isInMaintenance
+        // Of the whole cluster's log, the first group's of majority mode.
+        let sorted = view.groups.indices.sorted { view.groups[$0].id < view.groups[$1].id }
+        let cluster = sorted.first { view.groups[$0].mode == .majority } ?? sorted.first
+        report.log = cluster.map { LogStatus(view.logs[$0], epoch: view.epoch) }
         report.problems = view.problems
         report.groups = view.groups.indices.map { group($0, in: view, loaded.configuration, results) }
         report.nodes = view.nodes.map { node($0, in: view, loaded.configuration) }
@@ -55,6 +59,7 @@ extension RunningDaemon {
         status.virtualAddresses = (configured?.virtualAddresses ?? []).map {
             VirtualAddressStatus(address: $0.description, held: placement?.held ?? false)
         }
+        status.log = LogStatus(view.logs[place], epoch: view.epoch)
         status.addressConflicts = placement?.conflicts ?? []
         status.checks = (configured?.checks ?? []).compactMap { use in
             guard group.priority > 0 else { return nil }
@@ -106,6 +111,12 @@ extension GroupRole {
         case .observer: self = .observer
         case .fault: self = .fault
         }
+    }
+}
+
+extension LogStatus {
+    fileprivate init(_ log: LogSummary, epoch: UInt64) {
+        self.init(index: log.index, committed: log.committed, hash: hexadecimal(log.stateHash), epoch: epoch)
     }
 }
 

@@ -17,6 +17,8 @@ package final class RunningDaemon: Sendable {
     let mailbox: Mailbox<ElectionLetter>
     let proxy: ProxySupervisor?
     let notifier: Notifier
+    /// What the replicated logs say.
+    let cluster = ClusterWord()
     let startedAt = BootInstant.now()
     private let loaded: Mutex<LoadedConfiguration>
     private let lines: LogLines
@@ -53,7 +55,11 @@ package final class RunningDaemon: Sendable {
     /// - Throws: what kept it from starting, or a `FatalCause`.
     package static func run(_ loaded: LoadedConfiguration, _ options: DaemonOptions) async throws {
         ThreadCare.hardenProcess()
-        let daemon = try RunningDaemon(loaded, options)
+        // What the cluster agreed on while this node was up or away counts more than a file.
+        let chosen = EpochFiles(stateDirectory: options.stateDirectory).chosen(over: loaded)
+        let daemon = try RunningDaemon(chosen.loaded, options)
+        daemon.cluster.epochInForce = chosen.epoch
+        if let note = chosen.note { daemon.log.warning("\(note)") }
         do {
             try await daemon.serve()
         } catch {
@@ -93,8 +99,10 @@ package final class RunningDaemon: Sendable {
                     .init(service: ControlService(server: control)), .init(service: statistics),
                     .init(service: metrics),
                     .init(service: ProxyService(proxy: proxy)), .init(service: CheckService(checks: checks)),
+                    .init(service: ReloadService(daemon: self)),
                     .init(
-                        service: ReloadService(daemon: self, checks: checks, statistics: statistics, metrics: metrics)),
+                        service: ClusterService(
+                            daemon: self, handle: Reloadable(checks: checks, statistics: statistics, metrics: metrics))),
                     .init(
                         service: ElectionService(mailbox: mailbox, left: left, stopped: stopped),
                         successTerminationBehavior: .gracefullyShutdownGroup,
@@ -116,6 +124,10 @@ package final class RunningDaemon: Sendable {
     private func reports() -> ElectionReports {
         ElectionReports(
             changed: { [weak self] change, rules in self?.notify(change, rules) },
+            derived: { [weak self] group, state in self?.follow(state, of: group) },
+            examine: { [cluster] group, proposal, text in cluster.enter(.examine(group, proposal, text)) },
+            answered: { [cluster] request, outcome in cluster.answer(request, outcome) },
+            forked: { [cluster] group, branches in cluster.enter(.keep(group, branches)) },
             left: { [left] cause in left.happen(cause) }, stopped: { [stopped] in stopped.happen(()) })
     }
 
@@ -178,8 +190,8 @@ package final class RunningDaemon: Sendable {
         }
     }
 
-    /// Takes a new configuration, or leaves everything as it is and says why.
-    func reload(checks: CheckRunner, statistics: StatisticsService, metrics: MetricsService) async {
+    /// Takes the file anew, or leaves everything as it is and says why.
+    func reload(_ handle: Reloadable) async {
         let new: LoadedConfiguration
         do {
             new = try LoadedConfiguration.load(options.configurationPath)
@@ -189,32 +201,40 @@ package final class RunningDaemon: Sendable {
             reopenLogs()
             return
         }
-        if let obstacle = current.obstacle(to: new) {
+        if let obstacle = await put(new, handle) {
             log.error("reload: \(obstacle); the configuration in force stays")
             reopenLogs()
             return
         }
-        if proxy == nil && !new.configuration.servicePlan(on: new.this).services.isEmpty {
-            log.error("reload: the first services need a restart of electd; the configuration in force stays")
-            return
+        let epoch = cluster.epochInForce
+        if epoch > 0 {
+            log.warning("reload: the file is in force on this node until it starts again; then epoch \(epoch) is")
         }
+        log.notice("reload: the new configuration is in force")
+    }
+
+    /// Puts a configuration in force on this node.
+    ///
+    /// - Returns: what kept it from that, and everything as it was; nil when it is in force.
+    func put(_ new: LoadedConfiguration, _ handle: Reloadable) async -> String? {
+        if let obstacle = obstacle(to: new) { return obstacle }
         let page: StatisticsServer?
         let figures: StatisticsServer?
         do {
-            page = try await statistics.open(for: new)
-            figures = try await metrics.open(for: new)
+            page = try await handle.statistics.open(for: new)
+            figures = try await handle.metrics.open(for: new)
             try proxy?.apply(new.configuration.servicePlan(on: new.this))
         } catch {
-            log.error("reload: \(error); the configuration in force stays")
-            return
+            return "\(error)"
         }
         forgetAgents(gone: new.configuration)
         loaded.withLock { $0 = new }
+        applySettings()
         mailbox.post(.reconfigure(new.configuration, new.rules))
-        await checks.apply(new.configuration.checkPlans(on: new.this))
-        await statistics.take(new, page)
-        await metrics.take(new, figures)
-        log.notice("reload: the new configuration is in force")
+        await handle.checks.apply(new.configuration.checkPlans(on: new.this))
+        await handle.statistics.take(new, page)
+        await handle.metrics.take(new, figures)
+        return nil
     }
 }
 

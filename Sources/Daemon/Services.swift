@@ -56,13 +56,17 @@ struct ProxyService: Service {
 /// SIGHUP: checks the file, then takes it.
 struct ReloadService: Service {
     let daemon: RunningDaemon
-    let checks: CheckRunner
-    let statistics: StatisticsService
-    let metrics: MetricsService
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
-            await daemon.reload(checks: checks, statistics: statistics, metrics: metrics)
+            daemon.cluster.enter(.reload)
         }
     }
+}
+
+/// What takes a new configuration beside the daemon itself.
+struct Reloadable {
+    let checks: CheckRunner
+    let statistics: StatisticsService
+    let metrics: MetricsService
 }

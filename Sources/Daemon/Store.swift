@@ -12,6 +12,8 @@ final class Store: Sendable {
         case record(Event, StepOutcome, Instant, beats: Bool)
         /// The state's bytes after the last record.
         case state([UInt8])
+        /// A change of a group's replicated log; durable before the next `persist` is reported.
+        case log(GroupID, LogWrite)
         /// Write the memory and everything recorded before, then report the ticket.
         case persist(Ticket, memory: [UInt8])
         /// Begin a new segment with the state of this moment.
@@ -50,12 +52,13 @@ final class Store: Sendable {
 
     /// - Parameter report: called on the store's own thread.
     init(
-        writer: sending JournalWriter, ballots: sending BallotStore, heartbeat: Span,
+        writer: sending JournalWriter, logs: sending LogStore, ballots: sending BallotStore, heartbeat: Span,
         report: @escaping @Sendable (Report) -> Void
     ) throws(SystemCallError) {
         jobs = try Mailbox(capacity: Self.capacity)
         journalMark = Mutex(writer.durableMark)
-        let clerk = Handover(Clerk(writer: writer, ballots: ballots, heartbeat: heartbeat, report: report))
+        let clerk = Handover(
+            Clerk(writer: writer, logs: logs, ballots: ballots, heartbeat: heartbeat, report: report))
         try DedicatedThread.start(name: "electd-store") { [self] in
             var clerk = clerk.value
             clerk.work(for: self)
@@ -79,6 +82,7 @@ final class Store: Sendable {
 /// What the store's thread owns.
 private struct Clerk {
     let writer: JournalWriter
+    let logs: LogStore
     let ballots: BallotStore
     let report: @Sendable (Store.Report) -> Void
     private var rhythm: CommitRhythm
@@ -94,10 +98,11 @@ private struct Clerk {
     private var hasAskedForRotation = false
 
     init(
-        writer: JournalWriter, ballots: BallotStore, heartbeat: Span,
+        writer: JournalWriter, logs: LogStore, ballots: BallotStore, heartbeat: Span,
         report: @escaping @Sendable (Store.Report) -> Void
     ) {
         self.writer = writer
+        self.logs = logs
         rhythm = CommitRhythm(heartbeat: heartbeat, at: BootInstant.now())
         self.ballots = ballots
         self.report = report
@@ -152,6 +157,7 @@ private struct Clerk {
             attempt { clerk throws(JournalError) in try clerk.writer.append(event, outcome: outcome, at: instant) }
         case .state(let bytes):
             attempt { clerk throws(JournalError) in try clerk.writer.append(state: bytes) }
+        case .log(let group, let write): keep { logs throws(StateError) in try logs.append(write, of: group) }
         case .persist(let ticket, let memory):
             waiting.append(ticket)
             self.memory = memory
@@ -177,13 +183,16 @@ private struct Clerk {
         }
     }
 
-    /// Journal first, then the votes: a vote that counts is always one that the journal shows (I4, I10).
+    /// Journal first, then the logs, then the votes: a vote that counts is always one that the journal shows (I4,
+    /// I10), and a log that a vote speaks of is on disk with it (G1).
     private mutating func settle() {
         guard !hasFailed else { return }
         isFull = false
         attempt { clerk throws(JournalError) in try clerk.writer.commit() }
         guard !hasFailed, !isFull else { return }
         desk?.answer()
+        keep { logs throws(StateError) in try logs.commit() }
+        guard !hasFailed, !isFull else { return }
         if hasReportedFull { report(.roomAgain) }
         hasReportedFull = false
         if let memory, memory != written {
@@ -211,6 +220,18 @@ private struct Clerk {
                 hasReportedFull = true
             default: fail(error.description)
             }
+        }
+    }
+
+    private mutating func keep(_ body: (LogStore) throws(StateError) -> Void) {
+        guard !hasFailed else { return }
+        do throws(StateError) {
+            try body(logs)
+        } catch {
+            guard case .system(_, let cause) = error, cause.isNoSpace else { return fail(error.description) }
+            isFull = true
+            if !hasReportedFull { report(.full(error.description)) }
+            hasReportedFull = true
         }
     }
 

@@ -19,7 +19,7 @@ extension Elector {
             case .withdrawing: break
             }
         }
-        return next
+        return min(next, replication.busy.isEmpty ? next : replication.wakeAt)
     }
 
     /// A leaving node tells its releases so often, close together: one may get lost.
@@ -28,7 +28,7 @@ extension Elector {
     /// Everything that time alone, or the step before it, makes due.
     mutating func advance(at now: Instant, _ effects: inout [Effect]) {
         if hasLeft { return }
-        if needsFloor && now >= silentUntil { setFloor(at: now, &effects) }
+        if needsFloor && now >= silentUntil && hasCopiedLogs(at: now) { setFloor(at: now, &effects) }
         for place in groups.indices {
             tend(place, at: now, &effects)
             report(place, &effects)
@@ -118,7 +118,7 @@ extension Elector {
         GroupBeat(
             group: groups[place].id, eligible: ineligibility(in: place) == nil,
             holding: groups[place].leaseUntil != nil, priority: priority(in: place), term: termToTell(place),
-            holder: holder(in: place, at: now), release: groups[place].ownRelease)
+            holder: holder(in: place, at: now), release: groups[place].ownRelease, log: markToTell(place))
     }
 
     /// A holder asks for promises in its own term, however new a term others have voted or campaigned in meanwhile:

@@ -24,7 +24,7 @@ extension Elector {
     }
 
     mutating func campaignIfDue(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
-        guard mayCampaign(place, at: now) else { return }
+        guard mayCampaign(place, at: now), !lacksLog(place, at: now) else { return }
         let term = max(groups[place].newestTerm, groups[place].ballot.term).next
         var willing = NodeSet()
         willing.insert(rules.this)
@@ -37,14 +37,13 @@ extension Elector {
     }
 
     private mutating func ask(_ place: Int, term: Term, trial: Bool, _ effects: inout [Effect]) -> Sequence {
-        let request = VoteRequest(
-            group: groups[place].id, term: term, trial: trial, priority: priority(in: place))
+        let request = voteRequest(place, term: term, trial: trial)
         return send(.voteRequest(request), to: .everyone, &effects)
     }
 
     mutating func continueCanvass(_ canvass: Canvass, in place: Int, at now: Instant, _ effects: inout [Effect]) {
         guard now >= canvass.retryAt else { return }
-        guard now < canvass.endsAt, mayCampaign(place, at: now) else {
+        guard now < canvass.endsAt, mayCampaign(place, at: now), !lacksLog(place, at: now) else {
             groups[place].role = .standby
             return
         }
@@ -72,8 +71,7 @@ extension Elector {
 
     private mutating func requestVotes(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
         guard case .candidate(var candidacy) = groups[place].role else { return }
-        let request = VoteRequest(
-            group: groups[place].id, term: candidacy.term, trial: false, priority: priority(in: place))
+        let request = voteRequest(place, term: candidacy.term, trial: false)
         let round = send(.voteRequest(request), to: .everyone, &effects)
         candidacy.requests.append(Round(sequence: round, sentAt: now))
         if candidacy.requests.count > Bound.rounds { candidacy.requests.removeFirst() }
@@ -150,6 +148,7 @@ extension Elector {
             votes: candidacy.votes.map { Certificate.Vote(voter: $0.voter, proof: $0.proof) })
         precondition(
             groups[place].certificate.map { $0.term < certificate.term } ?? true, "I1: a newer certificate is known")
+        lead(place, term: certificate.term, because: holding.reason, at: now, &effects)
         groups[place].certificate = certificate
         groups[place].claimedAt = now
         groups[place].released = nil

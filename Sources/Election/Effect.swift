@@ -6,6 +6,8 @@ package enum Effect: Hashable, Sendable {
     /// A vote leaves and an address is taken only after that report (rule S2, I4, I10). Never waited for on the
     /// way of giving up.
     case persist(Ticket)
+    /// Part of what the next `persist` waits for, in this order and before the memory: a change of a group's log.
+    case writeLog(GroupID, LogWrite)
     /// Sign, seal and send. To the node itself: sign, and report as received.
     case send(Packet, to: Destination)
     /// Pass the newest heartbeat of `origin` on, as signed (design L1).
@@ -24,6 +26,14 @@ package enum Effect: Hashable, Sendable {
     case changed(Change)
     /// What a voter must never do, with the two signed packets that prove it (I11).
     case accuse(NodeIndex, group: GroupID, term: Term, proofs: [[UInt8]])
+    /// The group's log says something new: see `Elector.logState`. The data plane follows it.
+    case derived(GroupID, index: UInt64, stateHash: UInt64)
+    /// Look whether this node could take the proposed configuration, then report `.examined`.
+    case examine(GroupID, CommandID)
+    /// How the order of that number ended.
+    case answered(UInt64, CommandOutcome)
+    /// Pair: keep both branches of a fork as evidence.
+    case forked(GroupID, kept: LogImage, other: LogImage)
     /// Everything that was held is given up: the daemon may end.
     case left
 }
@@ -170,6 +180,28 @@ extension Effect {
             term.encode(to: &writer)
             writer.list(proofs) { writer, proof in writer.blob(proof) }
         case .left: writer.byte(11)
+        case .writeLog(let group, let write):
+            writer.byte(12)
+            group.encode(to: &writer)
+            write.encode(to: &writer)
+        case .derived(let group, let index, let stateHash):
+            writer.byte(13)
+            group.encode(to: &writer)
+            writer.varint(index)
+            writer.fixed(stateHash)
+        case .examine(let group, let proposal):
+            writer.byte(14)
+            group.encode(to: &writer)
+            proposal.encode(to: &writer)
+        case .answered(let request, let outcome):
+            writer.byte(15)
+            writer.varint(request)
+            outcome.encode(to: &writer)
+        case .forked(let group, let kept, let other):
+            writer.byte(16)
+            group.encode(to: &writer)
+            kept.encode(to: &writer)
+            other.encode(to: &writer)
         }
     }
 }

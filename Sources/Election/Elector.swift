@@ -46,6 +46,8 @@ package struct Elector: Hashable, Sendable {
     var rounds: [Round] = []
     /// Of `peers`' heartbeats, at hand.
     var told: Told
+    /// The groups' logs (L4).
+    var replication: Replication
     /// The instant at which `step(.timer)` is due at the latest; nil before the start and after the end.
     package internal(set) var nextDeadline: Instant?
 
@@ -58,6 +60,7 @@ package struct Elector: Hashable, Sendable {
         self.rules.groups.sort { $0.id < $1.id }
         peers = Array(repeating: Peer(), count: rules.nodes.count)
         told = Told(nodes: rules.nodes.count, groups: rules.groups.count)
+        replication = Replication(self.rules)
         checks = Array(repeating: nil, count: rules.checks.count)
         groups = self.rules.groups.map { Group(id: $0.id, ballot: Ballot(term: .none, candidate: nil), at: .zero) }
     }
@@ -67,7 +70,8 @@ package struct Elector: Hashable, Sendable {
         Memory(
             groups: (groups.map { Memory.GroupMemory(group: $0.id, ballot: $0.ballot) } + otherBallots)
                 .sorted { $0.group < $1.group },
-            promise: max(longestPromise, rules.timing.promise), maintenance: isInMaintenance, needsFloor: needsFloor)
+            promise: max(longestPromise, rules.timing.promise), maintenance: isInMaintenance,
+            maintenanceSeen: replication.maintenanceSeen, needsFloor: needsFloor)
     }
 
     /// - Parameter now: this node's `CLOCK_BOOTTIME`, read after the event happened and before any effect is carried
@@ -78,6 +82,8 @@ package struct Elector: Hashable, Sendable {
         if case .started(let start) = event {
             // A node starts once; a journal that says otherwise is not to stop who reads it.
             if !isRunning { begin(start, at: now, &effects) }
+        } else if case .recalled(let id, let image) = event {
+            recall(image, of: id)
         } else if isRunning {
             noticeOwnGap(at: now)
             // What has lapsed is given up before anything else is looked at: also after a sleep of hours.
@@ -88,6 +94,7 @@ package struct Elector: Hashable, Sendable {
         guard isRunning else { return effects }
         storageIsSlow = unwrittenSince.map { now.since($0) >= rules.timing.promise } ?? false
         advance(at: now, &effects)
+        if !hasLeft { replicate(at: now, &effects) }
         nextDeadline = deadline()
         return effects
     }
@@ -100,6 +107,7 @@ package struct Elector: Hashable, Sendable {
         needsFloor = start.memory?.needsFloor ?? true
         if let memory = start.memory {
             isInMaintenance = memory.maintenance
+            replication.maintenanceSeen = memory.maintenanceSeen
             longestPromise = memory.promise
             for kept in memory.groups {
                 guard let place = groups.firstIndex(of: kept.group) else {
@@ -115,6 +123,7 @@ package struct Elector: Hashable, Sendable {
         silentUntil =
             now + silence + Span(nanoseconds: silence.nanoseconds / 1_000_000 * UInt64(rules.timing.driftPPM) * 2)
         for place in groups.indices { groups[place].freeSince = silentUntil }
+        takeUpLogs(at: now, &effects)
         persist(at: now, &effects)
     }
 
@@ -128,7 +137,7 @@ package struct Elector: Hashable, Sendable {
 
     private mutating func handle(_ event: Event, at now: Instant, _ effects: inout [Effect]) {
         switch event {
-        case .started, .timer: break
+        case .started, .recalled, .timer: break
         case .received(let reception): receive(reception, at: now, &effects)
         case .persisted(let ticket): persisted(ticket, at: now, &effects)
         case .storageFailed: storageHasFailed = true
@@ -146,6 +155,12 @@ package struct Elector: Hashable, Sendable {
         case .maintenance(let on):
             isInMaintenance = on
             persist(at: now, &effects)
+            alignMaintenance(at: now)
+        case .command(let request, let id, let command):
+            self.command(command, request: request, group: id, at: now, &effects)
+        case .propose(let request, let text): propose(text, request: request, at: now, &effects)
+        case .examined(let id, let proposal, let obstacle):
+            if let place = groups.firstIndex(of: id) { examined(proposal, obstacle: obstacle, in: place, at: now) }
         case .transfer(let id, let node): order(TransferRequest(group: id, to: node), at: now, &effects)
         case .reconfigured(let rules): reconfigure(rules)
         case .leaving:
@@ -183,6 +198,7 @@ package struct Elector: Hashable, Sendable {
         case .grant(let grant): receiveGrant(grant, from: sender, proof: reception.proof, at: now, &effects)
         case .certificate(let certificate): receiveCertificate(certificate, at: now, &effects)
         case .transferRequest(let request): carryOut(request, at: now, &effects)
+        case .log(let parts): receiveLog(parts, from: sender, at: now, &effects)
         }
     }
 
@@ -196,11 +212,13 @@ package struct Elector: Hashable, Sendable {
         peers[index] = Peer()
         peers[index].incarnation = life.incarnation
         told.forget(life.node)
+        forgetLogs(of: life.node)
         return true
     }
 
     private mutating func persisted(_ ticket: Ticket, at now: Instant, _ effects: inout [Effect]) {
         unwrittenSince = ticket == lastWrite ? nil : now
+        logPersisted(ticket, at: now, &effects)
         for place in groups.indices {
             if let armed = groups[place].armed.first(where: { $0.ticket == ticket }) {
                 groups[place].armed.removeAll { $0.ticket == ticket }

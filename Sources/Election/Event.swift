@@ -2,6 +2,8 @@
 package enum Event: Hashable, Sendable {
     /// The first event of a life, once everything that an earlier life left behind in the kernel is gone.
     case started(Start)
+    /// What the disk has of a group's log; before `started`.
+    case recalled(GroupID, LogImage)
     /// A packet whose signature and replay window the shell has checked; also the node's own grant to itself.
     case received(Reception)
     /// The instant given by `Elector.nextDeadline` has come.
@@ -25,6 +27,12 @@ package enum Event: Hashable, Sendable {
     case maintenance(Bool)
     /// An operator wants the group on another node.
     case transfer(GroupID, to: NodeIndex)
+    /// An order for the group's log; answered by `Effect.answered` with that number, unless it is 0.
+    case command(UInt64, GroupID, Command)
+    /// A configuration's text for the whole cluster, answered likewise when it is decided.
+    case propose(UInt64, text: [UInt8])
+    /// What this node's shell found of a proposal that it was asked to examine; empty: it can take it.
+    case examined(GroupID, CommandID, obstacle: String)
     /// A checked configuration that differs in nothing the safety rests on.
     case reconfigured(Rules)
     /// The daemon is to end: hand over and stay away.
@@ -94,13 +102,19 @@ package struct Memory: Hashable, Sendable {
     /// The longest D that a promise of this state may run: a restart under a shorter one stays silent as long.
     package var promise: Span
     package var maintenance: Bool
+    /// The newest word of the log on this node's maintenance that was followed (G9).
+    package var maintenanceSeen: LogState.Stamp
     /// The directory is new, and no floor for terms has been set yet (S12).
     package var needsFloor: Bool
 
-    package init(groups: [GroupMemory], promise: Span, maintenance: Bool, needsFloor: Bool) {
+    package init(
+        groups: [GroupMemory], promise: Span, maintenance: Bool, maintenanceSeen: LogState.Stamp = .never,
+        needsFloor: Bool
+    ) {
         self.groups = groups
         self.promise = promise
         self.maintenance = maintenance
+        self.maintenanceSeen = maintenanceSeen
         self.needsFloor = needsFloor
     }
 }
@@ -161,6 +175,24 @@ extension Event: Transcribable {
             writer.byte(13)
             rules.encode(to: &writer)
         case .leaving: writer.byte(14)
+        case .recalled(let group, let image):
+            writer.byte(15)
+            group.encode(to: &writer)
+            image.encode(to: &writer)
+        case .command(let request, let group, let command):
+            writer.byte(16)
+            writer.varint(request)
+            group.encode(to: &writer)
+            command.encode(to: &writer)
+        case .propose(let request, let text):
+            writer.byte(17)
+            writer.varint(request)
+            writer.blob(text)
+        case .examined(let group, let proposal, let obstacle):
+            writer.byte(18)
+            group.encode(to: &writer)
+            proposal.encode(to: &writer)
+            writer.text(obstacle)
         }
     }
 
@@ -180,6 +212,14 @@ extension Event: Transcribable {
         case 12: self = .transfer(try GroupID(from: &reader), to: try NodeIndex(from: &reader))
         case 13: self = .reconfigured(try Rules(from: &reader))
         case 14: self = .leaving
+        case 15: self = .recalled(try GroupID(from: &reader), try LogImage(from: &reader))
+        case 16:
+            self = .command(try reader.varint(), try GroupID(from: &reader), try Command(from: &reader))
+        case 17: self = .propose(try reader.varint(), text: try reader.blob(atMost: Bound.configurationText))
+        case 18:
+            self = .examined(
+                try GroupID(from: &reader), try CommandID(from: &reader),
+                obstacle: try reader.text(atMost: Bound.refusal))
         default: throw .outOfRange
         }
     }
@@ -220,6 +260,7 @@ extension Memory: Transcribable {
         writer.list(groups)
         promise.encode(to: &writer)
         writer.flag(maintenance)
+        maintenanceSeen.encode(to: &writer)
         writer.flag(needsFloor)
     }
 
@@ -227,6 +268,7 @@ extension Memory: Transcribable {
         groups = try reader.list(atMost: Bound.groups)
         promise = try Span(from: &reader)
         maintenance = try reader.flag()
+        maintenanceSeen = try LogState.Stamp(from: &reader)
         needsFloor = try reader.flag()
     }
 }

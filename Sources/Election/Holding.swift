@@ -88,7 +88,7 @@ extension Elector {
         if groups[place].better?.node != best.node { groups[place].better = BetterNode(node: best.node, since: now) }
         guard let better = groups[place].better, case .holding = groups[place].role else { return }
         // I8: the better node has been better, and the holder a holder, for the dwell time.
-        if now.since(better.since) >= dwell && now.since(holding.since) >= dwell {
+        if now.since(better.since) >= dwell, now.since(holding.since) >= dwell, isCaughtUp(best.node, in: place) {
             withdraw(place, because: .betterNode, to: best.node, &effects)
         }
     }

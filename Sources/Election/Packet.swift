@@ -18,6 +18,7 @@ package enum Message: Hashable, Sendable {
     case grant(Grant)
     case certificate(Certificate)
     case transferRequest(TransferRequest)
+    case log([LogPart])
 }
 
 /// Sent to every peer at each interval, for all groups in one (design L1). Signed, therefore others may pass it on.
@@ -70,10 +71,12 @@ package struct GroupBeat: Hashable, Sendable {
     /// The sender's release (rule S8): its gate is closed and its addresses are gone for this term of its
     /// incarnation, and it asks for no promise in it any more. A candidate that gave up tells it of its term too.
     package var release: Release?
+    /// Of the sender's log; nil while it has none.
+    package var log: LogMark?
 
     package init(
         group: GroupID, eligible: Bool, holding: Bool, priority: UInt16, term: Term, holder: NodeIndex?,
-        release: Release?
+        release: Release?, log: LogMark? = nil
     ) {
         self.group = group
         self.eligible = eligible
@@ -82,6 +85,7 @@ package struct GroupBeat: Hashable, Sendable {
         self.term = term
         self.holder = holder
         self.release = release
+        self.log = log
     }
 }
 
@@ -129,12 +133,19 @@ package struct VoteRequest: Hashable, Sendable {
     /// A pre-vote (rule L4): asks who would grant, and spends no term.
     package var trial: Bool
     package var priority: UInt16
+    /// Where the candidate's log ends: term and number of its last entry (G4).
+    package var logTerm: Term
+    package var logIndex: UInt64
 
-    package init(group: GroupID, term: Term, trial: Bool, priority: UInt16) {
+    package init(
+        group: GroupID, term: Term, trial: Bool, priority: UInt16, logTerm: Term = .none, logIndex: UInt64 = 0
+    ) {
         self.group = group
         self.term = term
         self.trial = trial
         self.priority = priority
+        self.logTerm = logTerm
+        self.logIndex = logIndex
     }
 }
 

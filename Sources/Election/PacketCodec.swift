@@ -33,6 +33,9 @@ extension Message: Transcribable {
         case .transferRequest(let request):
             writer.byte(6)
             request.encode(to: &writer)
+        case .log(let parts):
+            writer.byte(7)
+            writer.list(parts)
         }
     }
 
@@ -44,6 +47,7 @@ extension Message: Transcribable {
         case 4: self = .grant(try Grant(from: &reader))
         case 5: self = .certificate(try Certificate(from: &reader))
         case 6: self = .transferRequest(try TransferRequest(from: &reader))
+        case 7: self = .log(try reader.list(atMost: Bound.logParts))
         default: throw .outOfRange
         }
     }
@@ -86,6 +90,7 @@ extension GroupBeat: Transcribable {
     private static let holdingBit: UInt8 = 2
     private static let holderBit: UInt8 = 4
     private static let releaseBit: UInt8 = 8
+    private static let logBit: UInt8 = 16
 
     package func encode(to writer: inout ByteWriter) {
         group.encode(to: &writer)
@@ -94,23 +99,26 @@ extension GroupBeat: Transcribable {
         if holding { flags |= Self.holdingBit }
         if holder != nil { flags |= Self.holderBit }
         if release != nil { flags |= Self.releaseBit }
+        if log != nil { flags |= Self.logBit }
         writer.byte(flags)
         writer.fixed(priority)
         term.encode(to: &writer)
         holder?.encode(to: &writer)
         release?.encode(to: &writer)
+        log?.encode(to: &writer)
     }
 
     package init(from reader: inout ByteReader) throws(Malformed) {
         group = try GroupID(from: &reader)
         let flags = try reader.byte()
-        guard flags < 16 else { throw .outOfRange }
+        guard flags < 32 else { throw .outOfRange }
         eligible = flags & Self.eligibleBit != 0
         holding = flags & Self.holdingBit != 0
         priority = try reader.fixed()
         term = try Term(from: &reader)
         holder = flags & Self.holderBit != 0 ? try NodeIndex(from: &reader) : nil
         release = flags & Self.releaseBit != 0 ? try Release(from: &reader) : nil
+        log = flags & Self.logBit != 0 ? try LogMark(from: &reader) : nil
     }
 }
 
@@ -153,6 +161,8 @@ extension VoteRequest: Transcribable {
         term.encode(to: &writer)
         writer.flag(trial)
         writer.fixed(priority)
+        logTerm.encode(to: &writer)
+        writer.varint(logIndex)
     }
 
     package init(from reader: inout ByteReader) throws(Malformed) {
@@ -160,6 +170,8 @@ extension VoteRequest: Transcribable {
         term = try Term(from: &reader)
         trial = try reader.flag()
         priority = try reader.fixed()
+        logTerm = try Term(from: &reader)
+        logIndex = try reader.varint()
     }
 }
 

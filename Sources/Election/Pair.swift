@@ -72,6 +72,7 @@ extension Elector {
         let holding = Holding(
             term: term, acknowledged: Array(repeating: nil, count: rules.nodes.count),
             leaseUntil: Instant(nanoseconds: .max), since: now, reason: reason, isPinned: isPinned)
+        lead(place, term: term, because: reason, at: now, &effects)
         groups[place].role = .acquiring(holding, persist(at: now, &effects))
     }
 

@@ -118,6 +118,9 @@ extension Elector {
             let isPair = rules.groups[place].mode == .pair
             guard agrees || isPair else { continue }
             hear(beat, from: life, in: place, at: now)
+            if let mark = beat.log, agrees {
+                hear(mark, from: life, isHolding: beat.holding, term: beat.term, in: place, at: now, &effects)
+            }
             if isPair {
                 hearPairPeer(beat, from: life.node, in: place, at: now, &effects)
             } else if relay == nil, beat.holding, promiseRound(to: life, term: beat.term, in: place, at: now) {

@@ -24,6 +24,7 @@ extension Elector: Transcribable {
         longestPromise.encode(to: &writer)
         for instant in [silentUntil, lastStepAt, steadyFrom, heartbeatAt] { instant.encode(to: &writer) }
         writer.list(rounds)
+        replication.encode(to: &writer)
     }
 
     package init(from reader: inout ByteReader) throws(Malformed) {
@@ -55,6 +56,7 @@ extension Elector: Transcribable {
         steadyFrom = try Instant(from: &reader)
         heartbeatAt = try Instant(from: &reader)
         rounds = try reader.list(atMost: Bound.rounds)
+        try replication.read(from: &reader, rules)
         guard peers.count == rules.nodes.count, checks.count == rules.checks.count,
             groups.map(\.id) == rules.groups.map(\.id),
             groups.allSatisfy({ $0.refersOnlyToNodes(below: rules.nodes.count) })

@@ -41,6 +41,7 @@ extension Elector {
         guard request.term > ballot.term || isRepeated else { return }
         // A term far beyond all that are known would use up the numbers.
         guard request.term.isWithinReach(of: groups[place].newestTerm) else { return }
+        guard isComplete(request, of: candidate.node, in: place) else { return }
         guard wouldHelp(candidate, priority: request.priority, in: place, at: now) else { return }
         var grant = Grant(
             group: request.group, term: request.term, trial: request.trial, candidate: candidate, round: round)
@@ -121,7 +122,7 @@ extension Elector {
             if certificate.term < known.term { return }
             if certificate.term == known.term {
                 if certificate.holder == known.holder { return }
-                accuseDoubleVoters(known, certificate, &effects)
+                accuseDoubleVoters(known, certificate, at: now, &effects)
                 return
             }
         }
@@ -147,11 +148,15 @@ extension Elector {
     }
 
     /// I11: two certificates of one term have a voter in common, and that voter signed both.
-    private func accuseDoubleVoters(_ one: Certificate, _ other: Certificate, _ effects: inout [Effect]) {
+    private mutating func accuseDoubleVoters(
+        _ one: Certificate, _ other: Certificate, at now: Instant, _ effects: inout [Effect]
+    ) {
         for vote in one.votes {
             guard let second = other.votes.first(where: { $0.voter == vote.voter }) else { continue }
-            effects.append(
-                .accuse(vote.voter, group: one.group, term: one.term, proofs: [vote.proof, second.proof]))
+            let proofs = [vote.proof, second.proof]
+            effects.append(.accuse(vote.voter, group: one.group, term: one.term, proofs: proofs))
+            let evidence = Evidence(against: vote.voter, term: one.term, proofs: proofs)
+            if let place = groups.firstIndex(of: one.group) { recordEvidence(evidence, in: place, at: now) }
         }
     }
 }

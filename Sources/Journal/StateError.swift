@@ -12,6 +12,8 @@ package enum StateError: Error, Hashable, Sendable, CustomStringConvertible {
     case ballotTooLarge(bytes: Int)
     /// A write or sync failed before: what is on the disk is uncertain until the next start.
     case ballotStopped
+    case logDamaged(path: String)
+    case logStopped
 
     static func at<Result: ~Copyable>(
         _ path: String, _ body: () throws(SystemError) -> Result
@@ -41,6 +43,10 @@ package enum StateError: Error, Hashable, Sendable, CustomStringConvertible {
                 + "move the whole state directory away; the node then starts as a new one and learns the terms first"
         case .ballotTooLarge(let bytes):
             "the voter's memory has \(bytes) bytes and the limit is \(BallotStore.contentLimit); configure fewer groups"
+        case .logDamaged(let path):
+            "\(path) is damaged before its end: this node can't know what it has confirmed of the replicated logs. "
+                + "Restore the file, or move it away; the node then copies the logs before it votes again"
+        case .logStopped: "an earlier write of the replicated logs failed; check the disk, then restart electd"
         case .ballotStopped: "an earlier write of votes failed; check the disk, then restart electd"
         }
     }

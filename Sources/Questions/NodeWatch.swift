@@ -227,7 +227,7 @@ extension NodeWatch {
         case .started(let start):
             tell(.started(start.incarnation, hadMemory: start.memory != nil), now, &chronicle)
         case .received(let reception): receive(reception, now, &chronicle)
-        case .timer, .persisted: break
+        case .timer, .persisted, .recalled, .command, .propose, .examined: break
         case .storageFailed: tell(.storageFailed, now, &chronicle)
         case .withdrawn(let group, _):
             guard let place = chronicle.tenures.lastIndex(where: { $0.node == node && $0.group == group }),
@@ -267,7 +267,7 @@ extension NodeWatch {
         case .certificate(let certificate): book(certificate, &chronicle)
         case .transferRequest(let request):
             tell(.asked(request.group, to: place(request.to), by: places[index]), now, &chronicle)
-        case .promise, .voteRequest: break
+        case .promise, .voteRequest, .log: break
         }
     }
 
@@ -329,6 +329,7 @@ extension NodeWatch {
                 tell(.accused(place(index), group, term), now, &chronicle)
             case .left: tell(.left, now, &chronicle)
             case .persist, .relay, .takeAddresses, .announce: break
+            case .writeLog, .derived, .examine, .answered, .forked: break
             }
         }
     }

@@ -208,7 +208,7 @@ extension Rerun {
         case .transfer(let group, _): if change == .noTransfer(group) { return .timer }
         case .reconfigured: if change == .sameConfiguration { return .timer }
         case .leaving: if change == .notLeaving { return .timer }
-        case .started, .timer: break
+        case .started, .recalled, .timer, .command, .propose, .examined: break
         }
         return event
     }
@@ -234,6 +234,7 @@ extension Rerun {
         case .certificate(let certificate):
             if change == .noCertificate(certificate.holder.node, certificate.group) { return nil }
         case .transferRequest(let request): if change == .noTransfer(request.group) { return nil }
+        case .log: break
         }
         return reception
     }

@@ -31,6 +31,12 @@ package struct Wording: Sendable {
         case .transfer(let group, let node): "\(name(group)): operator asks for \(name(node))"
         case .reconfigured: "configuration changed"
         case .leaving: "the daemon is to end"
+        case .recalled(let group, let image):
+            "\(name(group)): the log on disk, \(image.last.index) entries, \(image.committed) of them committed"
+        case .command(_, let group, let command): "\(name(group)): ordered: \(command.text(rules))"
+        case .propose(_, let configuration): "a configuration of \(configuration.count) bytes is proposed"
+        case .examined(_, _, let obstacle):
+            obstacle.isEmpty ? "can take the proposed configuration" : "can't take the proposal: \(obstacle)"
         }
     }
 
@@ -73,6 +79,7 @@ package struct Wording: Sendable {
         case .certificate(let certificate):
             "certificate of \(name(certificate.holder)): \(name(certificate.group)) term \(certificate.term.rawValue), "
                 + "votes of \(certificate.votes.map { name($0.voter) }.joined(separator: ", "))"
+        case .log(let parts): parts.map { text($0) }.joined(separator: "; ")
         case .transferRequest(let request): "asks to move \(name(request.group)) to \(name(request.to))"
         }
     }
@@ -107,6 +114,13 @@ package struct Wording: Sendable {
         case .accuse(let node, let group, let term, _):
             "\(name(group)): \(name(node)) voted twice in term \(term.rawValue)"
         case .left: "left"
+        case .writeLog(let group, let write): "\(name(group)): log on disk: \(text(write))"
+        case .derived(let group, let index, let state):
+            "\(name(group)): state after entry \(index) is \(String(state, radix: 16))"
+        case .examine(let group, _): "\(name(group)): look at the proposed configuration"
+        case .answered(let request, let outcome): "order \(request): \(outcome.text)"
+        case .forked(let group, let kept, let other):
+            "\(name(group)): keep both branches of a fork, \(kept.last.index) and \(other.last.index) entries"
         }
     }
 

@@ -25,7 +25,8 @@ extension World {
         case .wipe(let node): wipe(Int(node.rawValue))
         case .clockRate(let node, let ppm): setRate(Int(node.rawValue), ppm)
         case .misconfigure(let node, let on): machines[Int(node.rawValue)].isMisconfigured = on
-        case .check, .link, .dataPlane, .maintenance, .transfer, .leave: tell(action)
+        case .stubborn(let node, let on): machines[Int(node.rawValue)].isStubborn = on
+        case .check, .link, .dataPlane, .maintenance, .transfer, .order, .apply, .leave: tell(action)
         }
     }
 
@@ -42,9 +43,17 @@ extension World {
             machines[Int(node.rawValue)].dataPlaneIsUp = up
             tell(node, .dataPlane(up: up))
         case .maintenance(let node, let on):
-            machines[Int(node.rawValue)].isInMaintenance = on
             tell(node, .maintenance(on))
         case .transfer(let group, let node, let to): tell(node, .transfer(rules.groups[group].id, to: to))
+        case .order(let node, _, .maintenance(let other, let on)):
+            guard let cluster = machines[Int(node.rawValue)].process?.elector.clusterGroup else { return }
+            let command = Command.maintenance(other, on)
+            tell(node, .command(checkers.logs.ask(command.text(rules)), cluster, command))
+        case .order(let node, let group, let command):
+            tell(node, .command(checkers.logs.ask(command.text(rules)), rules.groups[group].id, command))
+        case .apply(let node, let bytes):
+            let text = (0..<bytes).map { UInt8(truncatingIfNeeded: $0 &+ Int(checkers.logs.lastRequest)) }
+            tell(node, .propose(checkers.logs.ask("configuration"), text: text))
         case .leave(let node): tell(node, .leaving)
         default: break
         }
@@ -82,12 +91,19 @@ extension World {
         while !queue.isEmpty, !machines[place].disk.hasFailed, randomness.happens(500) {
             machines[place].disk.settle(queue.removeFirst())
         }
+        // A write that the crash tore may have got as far as some of its changes, and never to the memory.
+        if let torn = queue.first, !machines[place].disk.hasFailed {
+            machines[place].disk.settle(Array(torn.logs.prefix(randomness.index(of: torn.logs.count + 1))))
+        }
     }
 
     private mutating func wipe(_ place: Int) {
         guard machines[place].process == nil else { return }
         machines[place].disk.durable = nil
+        machines[place].wasWiped = true
+        for group in rules.groups.indices { machines[place].disk.durableLogs[group] = ReplicatedLog() }
         checkers.wiped(place)
+        checkers.logs.wiped(rules, machines)
     }
 
     private mutating func start(_ place: Int) {
@@ -110,15 +126,15 @@ extension World {
         machines[place].process = Process(rules: own, life: life, isRecorded: isRecorded)
         var memory = machines[place].disk.durable
         if options.canary == .ballotsForgotten, memory != nil { memory?.groups = [] }
+        for (group, log) in machines[place].disk.durableLogs.enumerated() where log.last.index > 0 {
+            enter(.recalled(rules.groups[group].id, log.image), to: place, at: now, life: life)
+        }
         let started = Event.started(Start(incarnation: Incarnation(UInt64(life)), memory: memory))
         enter(started, to: place, at: now, life: life)
         for group in rules.groups {
             enter(.link(group.id, up: machines[place].linkIsUp), to: place, at: now, life: life)
         }
         enter(.dataPlane(up: machines[place].dataPlaneIsUp), to: place, at: now, life: life)
-        if memory?.maintenance ?? false != machines[place].isInMaintenance {
-            enter(.maintenance(machines[place].isInMaintenance), to: place, at: now, life: life)
-        }
         for (check, passing) in machines[place].checks.enumerated() {
             enter(.check(UInt16(check), passing: passing), to: place, at: now, life: life)
         }

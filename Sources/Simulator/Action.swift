@@ -26,6 +26,12 @@ package enum Action: Hashable, Sendable {
     case maintenance(NodeIndex, Bool)
     /// An operator's wish, told to `at`, for the group in that place of the rules.
     case transfer(group: Int, at: NodeIndex, to: NodeIndex)
+    /// An operator's order for the log of the group in that place of the rules, given on a node.
+    case order(NodeIndex, group: Int, Command)
+    /// `electd apply` of so many bytes, given on a node.
+    case apply(NodeIndex, bytes: Int)
+    /// Whether the node's shell can take a new configuration.
+    case stubborn(NodeIndex, Bool)
     /// SIGTERM.
     case leave(NodeIndex)
     case clockRate(NodeIndex, ppm: Int32)
@@ -79,6 +85,9 @@ extension Action {
         case .dataPlane: "data plane"
         case .maintenance: "maintenance"
         case .transfer: "transfer"
+        case .order: "order"
+        case .apply: "configuration"
+        case .stubborn: "obstacle to configurations"
         case .leave: "leave"
         case .clockRate: "clock rate"
         case .misconfigure: "configuration mismatch"
@@ -88,7 +97,7 @@ extension Action {
     /// Whether a cluster that worked may need time again after this.
     var disturbs: Bool {
         switch self {
-        case .clockRate: false
+        case .clockRate, .stubborn: false
         default: true
         }
     }

@@ -13,6 +13,9 @@ package enum Invariant: String, Hashable, Sendable, CaseIterable {
     case replay = "I9"
     case certificateIsDurable = "I10"
     case noDoubleVote = "I11"
+    case oneEntry = "I12"
+    case nothingLost = "I13"
+    case equalStates = "I14"
     /// Pair mode, both directions delivering: at most one holder.
     case pairIsSingle = "P1"
 }
@@ -49,10 +52,12 @@ struct Checkers {
     /// By group: when it was last held, or last had nobody that could hold it.
     var servedAt: [UInt64]
     var gapReported: [Bool]
+    var logs: LogCheckers
 
     init(rules: Rules) {
         self.rules = rules
         let groups = rules.groups.count
+        logs = LogCheckers(rules)
         newestVote = Array(repeating: Array(repeating: .none, count: groups), count: rules.nodes.count)
         yieldedAt = Array(repeating: nil, count: groups)
         servedAt = Array(repeating: 0, count: groups)
@@ -123,6 +128,7 @@ struct Checkers {
         acquisitions += 1
         let machine = machines[index]
         guard rules.groups[place].mode == .majority else { return }
+        checkCompleteness(place, of: machine, at: now)
         for other in machines where other.node != machine.node && other.gates[place].isOpen(at: now) {
             let term = other.gates[place].term.rawValue
             violate(

@@ -10,6 +10,8 @@ extension Checkers {
     /// Whether the node could vote, by what is known of it from outside.
     func isSound(_ machine: Machine, at now: UInt64) -> Bool {
         guard let process = machine.process, machine.isRunning(at: now) else { return false }
+        // G7: until it has copied the logs it votes for nobody, for up to ten D.
+        if machine.wasWiped && process.elector.memory.needsFloor { return false }
         return !machine.disk.hasFailed && process.elector.isStorageSound
             && machine.disk.latency < rules.timing.heartbeat.nanoseconds / 2
             && process.elector.rules.safetyDigest == rules.safetyDigest
@@ -17,7 +19,8 @@ extension Checkers {
 
     func isEligible(_ machine: Machine, _ place: Int) -> Bool {
         let group = rules.groups[place]
-        return group.priorities[Int(machine.node.rawValue)] > 0 && machine.linkIsUp && !machine.isInMaintenance
+        return group.priorities[Int(machine.node.rawValue)] > 0 && machine.linkIsUp
+            && machine.process?.elector.isUnderMaintenance != true
             && (machine.dataPlaneIsUp || !group.needsDataPlane)
             && group.checks.allSatisfy { $0.weight != 0 || machine.checks[Int($0.check)] }
     }
@@ -90,6 +93,7 @@ extension Checkers {
                 }
                 continue
             }
+            checkLogs(place, machines, links, at: now)
             guard holders.count == 1, let holder = holders.first else {
                 violate(.holderExists, at: now, "\(holders.count) hold \(name) after the calm")
                 continue

@@ -23,8 +23,10 @@ struct Machine {
     var checks: [Bool]
     var linkIsUp = true
     var dataPlaneIsUp = true
-    var isInMaintenance = false
     var hasLeft = false
+    var isStubborn = false
+    /// Its state directory was lost once.
+    var wasWiped = false
     var isMisconfigured = false
     /// True time of the last start, crash or end.
     var changedAt: UInt64 = 0
@@ -44,11 +46,16 @@ final class Process {
     var newest: [Packet?]
     var windows: [ReplayWindow]
     var recording: Recording?
+    /// Changes of logs that the next write takes with it.
+    var unwritten: [LogChange] = []
+    /// What was last told of each group's log.
+    var lastTold: [String]
 
     init(rules: Rules, life: UInt32, isRecorded: Bool) {
         elector = Elector(rules: rules)
         self.life = life
         newest = Array(repeating: nil, count: rules.nodes.count)
+        lastTold = Array(repeating: "", count: rules.groups.count)
         windows = Array(repeating: ReplayWindow(), count: rules.nodes.count)
         recording = isRecorded ? Recording(rules: rules) : nil
     }
@@ -88,10 +95,14 @@ struct Disk {
         var memory: Memory
         /// By group: the term of the certificate that this node held when the write was asked for.
         var certificates: [Term]
+        /// Goes to disk before the memory.
+        var logs: [LogChange]
     }
 
     var durable: Memory?
     var durableCertificates: [Term]
+    /// By the group's place in the rules.
+    var durableLogs: [ReplicatedLog]
     var queue: [Write] = []
     /// True time at which the first write in the queue is done.
     var dueAt: UInt64 = 0
@@ -100,10 +111,23 @@ struct Disk {
     var hasFailed = false
 
     mutating func settle(_ write: Write) {
+        settle(write.logs)
         durable = write.memory
         for place in durableCertificates.indices {
             durableCertificates[place] = max(durableCertificates[place], write.certificates[place])
         }
+    }
+}
+
+/// A change of the log of the group in that place of the rules.
+struct LogChange {
+    var place: Int
+    var write: LogWrite
+}
+
+extension Disk {
+    mutating func settle(_ changes: [LogChange]) {
+        for change in changes { durableLogs[change.place].apply(change.write) }
     }
 }
 

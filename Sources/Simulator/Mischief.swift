@@ -12,7 +12,10 @@ struct Mischief {
     let filtersReplays: Bool
     private let timing: Timing
 
+    private let seed: UInt64
+
     init(seed: UInt64, minutes: UInt64, canary: Canary?) {
+        self.seed = seed
         randomness = Randomness(seed: seed)
         self.canary = canary
         end = minutes * 60_000_000_000
@@ -84,6 +87,8 @@ struct Mischief {
             for action in fault(kind, rules, at: at) { plan.append(action) }
             at += randomness.below(2 * pace) + 1
         }
+        var logs = LogMischief(seed: seed, rules, from: 1_000_000_000, until: end > calm ? end - calm : 0)
+        plan += logs.plan()
         plan += mending(rules, at: end > calm ? end - calm : 0)
         return plan
     }
@@ -200,7 +205,7 @@ struct Mischief {
         var actions: [Action] = [.mendAll, .weather(fairWeather)]
         for node in rules.indices {
             actions += [.disk(node, latency: diskLatency), .start(node), .link(node, up: true)]
-            actions += [.dataPlane(node, up: true), .maintenance(node, false)]
+            actions += [.dataPlane(node, up: true), .maintenance(node, false), .stubborn(node, false)]
         }
         return actions.map { PlannedAction(at: Span(nanoseconds: at), action: $0) }
     }

@@ -51,6 +51,11 @@ extension Action {
         case .maintenance(let node, let on): "maintenance \(name(node)) \(on ? "on" : "off")"
         case .transfer(let group, let node, let to):
             "transfer \(rules.groups[group].name) to \(name(to)) asked of \(name(node))"
+        case .order(let node, let group, let command):
+            "\(command.text(rules))\(rules.groups.count == 1 ? "" : " in " + rules.groups[group].name) asked of "
+                + name(node)
+        case .apply(let node, let bytes): "apply \(bytes) bytes on \(name(node))"
+        case .stubborn(let node, let on): "obstacle \(name(node)) \(on ? "on" : "off")"
         case .leave(let node): "leave \(name(node))"
         case .clockRate(let node, let ppm): "clock \(name(node)) \(ppm)ppm"
         case .misconfigure(let node, let on): "configuration \(name(node)) \(on ? "differs" : "agrees")"

@@ -159,6 +159,18 @@ private struct ScenarioReading {
         return (try node(parts[0]), try node(parts[1]), (word ?? "").contains(">"))
     }
 
+    /// "drain web/s1 via fred", "weight web/s1 20 via fred".
+    private func order(_ verb: String, _ words: [String]) throws(Unreadable) -> Action {
+        let names = (words.first ?? "").split(separator: "/").map(String.init)
+        guard names.count == 2, words.count > 2, words[words.count - 2] == "via" else {
+            throw Unreadable(what: "\(verb) SERVICE/SERVER via NODE")
+        }
+        let name = ServerName(service: names[0], server: names[1])
+        let at = try node(words.last)
+        if verb == "weight" { return .order(at, group: 0, .server(name, .weight(UInt16(words[1])))) }
+        return .order(at, group: 0, .server(name, .duty(verb == "drain" ? .drain : .ready)))
+    }
+
     private func action(_ verb: String, _ words: [String]) throws(Unreadable) -> Action {
         switch verb {
         case "cut":
@@ -178,6 +190,15 @@ private struct ScenarioReading {
         case "disk": return .disk(try node(words.first), latency: try span(words.last))
         case "interface": return .link(try node(words.first), up: words.last == "up")
         case "proxy": return .dataPlane(try node(words.first), up: words.last == "up")
+        case "drain", "ready", "weight": return try order(verb, words)
+        case "apply":
+            guard words.count == 3, let bytes = Int(words[0]), (1...100_000).contains(bytes), words[1] == "via" else {
+                throw Unreadable(what: "apply BYTES via NODE")
+            }
+            return .apply(try node(words[2]), bytes: bytes)
+        case "obstacle": return .stubborn(try node(words.first), words.last == "on")
+        case "maintenance" where words.count == 4 && words[2] == "via":
+            return .order(try node(words[3]), group: 0, .maintenance(try node(words[0]), words[1] == "on"))
         case "maintenance": return .maintenance(try node(words.first), words.last == "on")
         case "configuration": return .misconfigure(try node(words.first), words.last == "differs")
         case "loss":

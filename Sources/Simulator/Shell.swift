@@ -10,6 +10,11 @@ extension World {
             let life = process.life
             switch effect {
             case .persist(let ticket): persist(ticket, on: place, life: life)
+            case .writeLog(let group, let write): writeLog(group, write, on: place)
+            case .derived(let group, _, _): derived(group, on: place)
+            case .examine(let group, let proposal): examine(group, proposal, on: place, life: life)
+            case .answered(let request, let outcome): answered(request, outcome, on: place)
+            case .forked(let group, let kept, let other): forked(group, kept, other, on: place)
             case .send(let packet, let destination): send(packet, to: destination, from: place, life: life)
             case .relay(let origin, let peer):
                 guard let packet = process.newest[Int(origin.rawValue)] else { continue }
@@ -49,7 +54,10 @@ extension World {
         }
         let view = machines[place].process?.elector.view(at: machines[place].clock.reading(at: now)).groups ?? []
         let certificates = view.map { $0.holder == machines[place].node && $0.leaseLeft != nil ? $0.term : .none }
-        let write = Disk.Write(ticket: ticket, life: life, memory: memory, certificates: certificates)
+        let write = Disk.Write(
+            ticket: ticket, life: life, memory: memory, certificates: certificates,
+            logs: machines[place].process?.unwritten ?? [])
+        machines[place].process?.unwritten = []
         let jitter = options.isPlain ? 0 : randomness.below(machines[place].disk.latency / 2 + 1)
         machines[place].disk.queue.append(write)
         if machines[place].disk.queue.count == 1 { expectWrite(place, after: machines[place].disk.latency + jitter) }
@@ -96,6 +104,7 @@ extension World {
             }
         case .heartbeat(let heartbeat): checkers.told(heartbeat, by: place, machines, at: now)
         case .certificate(let certificate): checkers.certified(certificate, at: now)
+        case .log(let parts) where options.narrates: narrate(parts, to: destination, from: place)
         case .voteRequest(let request) where options.narrates && !request.trial:
             narrateOnce(place, "asks for votes\(groupName(of: request.group)) in term \(request.term.rawValue)")
         default: break
@@ -111,7 +120,7 @@ extension World {
         }
     }
 
-    private func place(of group: GroupID) -> Int {
+    func place(of group: GroupID) -> Int {
         guard let place = rules.groups.firstIndex(where: { $0.id == group }) else {
             preconditionFailure("an effect for a group that isn't there")
         }
@@ -191,7 +200,7 @@ extension World {
         }
     }
 
-    private func groupName(_ place: Int) -> String { rules.groups.count == 1 ? "" : " " + rules.groups[place].name }
+    func groupName(_ place: Int) -> String { rules.groups.count == 1 ? "" : " " + rules.groups[place].name }
 
     private func groupName(of group: GroupID) -> String { groupName(place(of: group)) }
 }

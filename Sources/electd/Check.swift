@@ -11,9 +11,13 @@ struct Check: ParsableCommand {
     @Argument(help: "The file to check.")
     var file: String
 
+    @Option(help: "The state directory, to tell whether a start would take another configuration.")
+    var stateDir = "/var/lib/electd"
+
     func run() throws {
         let loaded = try Self.load(telling: file)
         Talk.say("\(file): good; this node is \(loaded.this.name) of cluster \(loaded.configuration.cluster)")
+        if let note = EpochFiles(stateDirectory: stateDir).chosen(over: loaded).note { Talk.say("note: \(note)") }
     }
 
     /// - Throws: the exit code, when what is wrong has been said.

@@ -16,7 +16,7 @@ struct Electd: AsyncParsableCommand {
                 name: "The daemon", subcommands: [Run.self, Check.self, KeyGen.self, Secret.self, Password.self]),
             CommandGroup(
                 name: "Talking to it",
-                subcommands: [Status.self, Transfer.self, Maintenance.self, Server.self]),
+                subcommands: [Status.self, Transfer.self, Maintenance.self, Server.self, Apply.self, History.self]),
             CommandGroup(
                 name: "After an incident",
                 subcommands: [

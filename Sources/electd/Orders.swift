@@ -20,7 +20,9 @@ struct Transfer: ParsableCommand {
 
 struct Maintenance: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Takes this node out of service, or back; also across restarts.")
+        abstract: "Takes a node out of service, or back; also across restarts.",
+        discussion: "Without NODE: the node that is asked, at once, also when no majority is there. Of another "
+            + "node a majority has to know, and it follows as soon as it does.")
 
     enum Switch: String, ExpressibleByArgument, CaseIterable {
         case on, off
@@ -29,14 +31,21 @@ struct Maintenance: ParsableCommand {
     @Argument(help: "on: hand over what this node holds and take nothing; off: take part again.")
     var state: Switch
 
+    @Argument(help: "The node; this one if not given.")
+    var node: String?
+
     @OptionGroup var control: ControlOption
 
-    func run() throws { try Asking(control).order(.maintenance, MaintenanceOrder(on: state == .on)) }
+    func run() throws {
+        try Asking(control).order(.maintenance, MaintenanceOrder(on: state == .on, node: node))
+    }
 }
 
 struct Server: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Drains a server behind this node's proxy, takes it out or back, or changes its weight.")
+        abstract: "Drains a server, takes it out, makes it ready again, or weighs it: on every node.",
+        discussion: "Any node may be asked. It answers when a majority has the order on disk, so that a failover "
+            + "keeps it; 'ready' and a weight hold until the next order, whatever the configuration says.")
 
     enum State: String, ExpressibleByArgument, CaseIterable {
         case drain, ready, maintenance, weight

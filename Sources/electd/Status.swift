@@ -44,7 +44,9 @@ struct Status: ParsableCommand {
 struct Asking {
     private let client: ControlClient
 
-    init(_ option: ControlOption) { client = ControlClient(path: option.socket, timeoutMS: 15_000) }
+    init(_ option: ControlOption, timeoutMS: Int = 15_000) {
+        client = ControlClient(path: option.socket, timeoutMS: timeoutMS)
+    }
 
     func get(_ route: ControlRoute) throws -> [UInt8] {
         try answer { () throws(ControlClientError) in try client.get(route) }

@@ -22,9 +22,9 @@ struct StatusReportTests {
                 "groups":[{"address_conflicts":[],"certificate":[],"checks":[{"detail":"","name":"web",\
                 "passing":null,"since_ms":null,"weight":2}],"eligible":true,"fence":"lifetime","holder":null,\
                 "ineligible_reasons":[],"interface":"eth1","last_change":null,"last_change_ms_ago":null,\
-                "lease_ms_left":null,"mode":"pair","name":"router37","priority":101,"role":"standby","term":0,\
+                "lease_ms_left":null,"log":null,"mode":"pair","name":"router37","priority":101,"role":"standby","term":0,\
                 "virtual_addresses":[{"address":"192.0.2.200/32","held":false}]}],"journal":null,\
-                "maintenance":false,"node":"fred","nodes":[{"address":"192.0.2.202:3737","config_hash":null,\
+                "log":null,"maintenance":false,"node":"fred","nodes":[{"address":"192.0.2.202:3737","config_hash":null,\
                 "eligible":null,"heard_ms_ago":null,"hears_us":null,"incarnation":null,"name":"ethyl",\
                 "witness":false}],"notes":[],"problems":[],"proxy":null,"schema":1,"services":[],"silent_after_ms":1500,\
                 "uptime_ms":5,"version":"0.1.0"}

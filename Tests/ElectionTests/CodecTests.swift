@@ -42,10 +42,39 @@ struct CodecTests {
                 Certificate(
                     group: GroupID(9), term: Term(5), holder: life,
                     votes: [Certificate.Vote(voter: NodeIndex(31), proof: Array(repeating: 7, count: 256))])),
-            .transferRequest(TransferRequest(group: GroupID(9), to: NodeIndex(0))),
+            .transferRequest(TransferRequest(group: GroupID(9), to: NodeIndex(0))), .log(Self.logParts),
         ]
         return messages.map { Packet(sender: life, sequence: Sequence(12), message: $0) }
     }
+
+    /// One of each, as far as others than the elector make them.
+    static let logParts: [LogPart] = {
+        let life = NodeLife(node: NodeIndex(1), incarnation: Incarnation(3))
+        let id = CommandID(origin: life, number: 7)
+        let name = ServerName(service: "web", server: "s1")
+        var log = ReplicatedLog()
+        let contents: [LogContent] = [
+            .held(life, because: .elected), .released(life, Release(term: Term(2), successor: nil, ordered: true)),
+            .command(id, .server(name, .duty(.drain))), .command(id, .server(name, .weight(20))),
+            .command(id, .maintenance(NodeIndex(2), true)), .command(id, .propose(size: 3, digest: Digest(of: [1]))),
+            .command(id, .text(offset: 0, [1, 2, 3])), .command(id, .decide(id, accepted: false, why: "no room")),
+            .command(id, .evidence(Evidence(against: NodeIndex(2), term: Term(4), proofs: [[1], [2]]))),
+            .merged(Fork(kept: .start, other: .start, otherNode: NodeIndex(0))),
+        ]
+        for content in contents {
+            log.apply(.entries(after: log.last, [LogEntry(after: log.last, term: Term(5), content: content)]))
+        }
+        return [
+            .append(
+                LogAppend(
+                    group: GroupID(9), term: Term(5), place: .start, entries: log.entries, committed: 1, oldest: 0)),
+            .acknowledge(
+                LogAcknowledgement(group: GroupID(9), holder: life, term: Term(5), durable: nil, committed: log.last)),
+            .longer(GroupID(9), LogMark(term: Term(5), index: 9, committed: 3, stateHash: 1)),
+            .order(GroupID(9), id, .server(name, .weight(nil))), .refuse(GroupID(9), id, why: "too many"),
+            .verdict(GroupID(9), proposal: id, obstacle: ""),
+        ]
+    }()
 
     private var events: [Event] {
         let memory = Memory(
@@ -58,6 +87,13 @@ struct CodecTests {
             .timer, .persisted(Ticket(3)), .storageFailed, .withdrawn(GroupID(9), Ticket(1)), .gateLost(GroupID(9)),
             .check(3, passing: true), .link(GroupID(9), up: false), .dataPlane(up: true), .maintenance(true),
             .transfer(GroupID(9), to: NodeIndex(2)), .reconfigured(rules), .leaving,
+            .recalled(GroupID(1), ReplicatedLog().image),
+            .command(3, GroupID(1), .server(ServerName(service: "web", server: "s1"), .duty(.maintenance))),
+            .propose(4, text: Array("cluster: x".utf8)),
+            .examined(
+                GroupID(1),
+                CommandID(origin: NodeLife(node: NodeIndex(0), incarnation: Incarnation(1)), number: 1),
+                obstacle: "no"),
         ]
         events += packets.map { .received(Reception(packet: $0, relay: NodeIndex(2), proof: [1, 2, 3])) }
         return events

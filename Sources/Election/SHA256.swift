@@ -1,0 +1,97 @@
+/// 32 bytes that stand for a text: SHA-256, as four words so that a copy costs nothing.
+package struct Digest: Hashable, Sendable {
+    private var words: (UInt64, UInt64, UInt64, UInt64)
+
+    /// What stands before the first entry of a log.
+    package static let zero = Digest(words: (0, 0, 0, 0))
+
+    private init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
+
+    package init(of bytes: [UInt8]) {
+        let state = SHA256.state(after: bytes)
+        func word(_ place: Int) -> UInt64 { UInt64(state[place]) << 32 | UInt64(state[place + 1]) }
+        words = (word(0), word(2), word(4), word(6))
+    }
+
+    /// The first eight bytes, for comparing where nobody lies.
+    package var short: UInt64 { words.0 }
+
+    package static func == (left: Digest, right: Digest) -> Bool { left.words == right.words }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
+}
+
+extension Digest: Transcribable {
+    package func encode(to writer: inout ByteWriter) {
+        for word in [words.0, words.1, words.2, words.3] { writer.fixed(word.byteSwapped) }
+    }
+
+    package init(from reader: inout ByteReader) throws(Malformed) {
+        func word() throws(Malformed) -> UInt64 { try reader.fixed(UInt64.self).byteSwapped }
+        words = (try word(), try word(), try word(), try word())
+    }
+}
+
+/// FIPS 180-4, section 6.2. Here, because this module imports nothing; a log's entries are short and few.
+private enum SHA256 {
+    private static let blockCount = 64
+
+    static func state(after message: [UInt8]) -> [UInt32] {
+        var state: [UInt32] = [
+            0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
+        ]
+        var padded = message
+        padded.append(0x80)
+        while padded.count % blockCount != blockCount - 8 { padded.append(0) }
+        let bits = UInt64(message.count) * 8
+        for shift in stride(from: 56, through: 0, by: -8) { padded.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+        var schedule = [UInt32](repeating: 0, count: 64)
+        for start in stride(from: 0, to: padded.count, by: blockCount) {
+            expand(padded, from: start, into: &schedule)
+            compress(schedule, into: &state)
+        }
+        return state
+    }
+
+    private static func expand(_ bytes: [UInt8], from start: Int, into schedule: inout [UInt32]) {
+        for place in 0..<16 {
+            let at = start + place * 4
+            let high = UInt32(bytes[at]) << 24 | UInt32(bytes[at + 1]) << 16
+            schedule[place] = high | UInt32(bytes[at + 2]) << 8 | UInt32(bytes[at + 3])
+        }
+        for place in 16..<64 {
+            let (early, late) = (schedule[place - 15], schedule[place - 2])
+            let first = rotated(early, 7) ^ rotated(early, 18) ^ (early >> 3)
+            let second = rotated(late, 17) ^ rotated(late, 19) ^ (late >> 10)
+            schedule[place] = schedule[place - 16] &+ first &+ schedule[place - 7] &+ second
+        }
+    }
+
+    private static func compress(_ schedule: [UInt32], into state: inout [UInt32]) {
+        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+        for round in 0..<64 {
+            let choice = (e & f) ^ (~e & g)
+            let mixed = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
+            let one = h &+ mixed &+ choice &+ constants[round] &+ schedule[round]
+            let majority = (a & b) ^ (a & c) ^ (b & c)
+            let two = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) &+ majority
+            (h, g, f, e) = (g, f, e, d &+ one)
+            (d, c, b, a) = (c, b, a, one &+ two)
+        }
+        for (place, word) in [a, b, c, d, e, f, g, h].enumerated() { state[place] &+= word }
+    }
+
+    private static func rotated(_ word: UInt32, _ count: UInt32) -> UInt32 { word >> count | word << (32 - count) }
+
+    private static let constants: [UInt32] = [
+        0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
+        0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7, 0xc19b_f174,
+        0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f, 0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da,
+        0x983e_5152, 0xa831_c66d, 0xb003_27c8, 0xbf59_7fc7, 0xc6e0_0bf3, 0xd5a7_9147, 0x06ca_6351, 0x1429_2967,
+        0x27b7_0a85, 0x2e1b_2138, 0x4d2c_6dfc, 0x5338_0d13, 0x650a_7354, 0x766a_0abb, 0x81c2_c92e, 0x9272_2c85,
+        0xa2bf_e8a1, 0xa81a_664b, 0xc24b_8b70, 0xc76c_51a3, 0xd192_e819, 0xd699_0624, 0xf40e_3585, 0x106a_a070,
+        0x19a4_c116, 0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
+        0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
+    ]
+}
