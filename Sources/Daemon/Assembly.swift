@@ -25,10 +25,10 @@ struct Assembly {
         let secret = try ClusterSecret.read(loaded.configuration.secretFile)
         let state = try StateDirectory.open(options.stateDirectory)
         let ballots = try BallotStore.open(in: state)
+        let start = try begin(ballots, hasForgottenLogs: LogStore.isMissing(in: state))
         let logs = try LogStore.open(in: state)
         if logs.tornBytes > 0 { log.warning("replicated logs: \(logs.tornBytes) torn bytes at the end were cut") }
         let recalled = logs.recovered
-        let start = try begin(ballots, hasForgottenLogs: logs.isNew)
         let elector = Elector(rules: loaded.rules)
         let writer = try openJournal(in: state, key: key, secret: secret, elector: elector, start: start)
         if writer.sealBegan {

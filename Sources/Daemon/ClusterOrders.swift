@@ -1,6 +1,7 @@
 import Configuration
 import Control
 import Election
+import Proxy
 
 /// Orders that go through the replicated logs: given on any node, answered when a majority has them.
 extension RunningDaemon {
@@ -41,7 +42,9 @@ extension RunningDaemon {
         let name = ServerName(service: order.service, server: order.server)
         let server = "\(order.service)/\(order.server)"
         if let weight = order.weight {
-            guard (0...256).contains(weight) else { return .refusal(400, "a weight is 0 to 256") }
+            guard (0...ServicePlan.Limit.weight).contains(weight) else {
+                return .refusal(400, "a weight is 0 to \(ServicePlan.Limit.weight)")
+            }
             let outcome = await self.order(.server(name, .weight(UInt16(weight))), in: group)
             guard order.state != nil, case .committed = outcome else {
                 return response(outcome, service.group, done: "\(server) has weight \(weight) on every node")

@@ -20,10 +20,15 @@ extension Elector {
     }
 
     /// G4: whether a candidate has to complete its log first; it begins to do so.
+    ///
+    /// Not for longer than 4 D: one node that tells of a log that it doesn't have would keep everybody from
+    /// campaigning. The voters judge by their own logs, whatever the candidate believes.
     mutating func lacksLog(_ place: Int, at now: Instant) -> Bool {
         guard rules.groups[place].mode == .majority, fartherNode(in: place, at: now) != nil else { return false }
         markBusy(place)
-        return true
+        let since = replication.logs[place].behindSince ?? now
+        replication.logs[place].behindSince = since
+        return now.since(since) < rules.timing.promise * 4
     }
 
     /// G7: a voter with a new state directory has copied what a quorum could have committed without it.
@@ -36,7 +41,11 @@ extension Elector {
             var isNew = groups[place].newestTerm == .none
             var heard = 0
             for node in rules.indices where node != rules.this && voters.contains(node) {
-                guard let mark = group.marks[Int(node.rawValue)] else { continue }
+                guard let mark = group.marks[Int(node.rawValue)] else {
+                    // Its heartbeats tell of no log: it has none.
+                    if isReachable(node, at: now) { heard += 1 }
+                    continue
+                }
                 heard += 1
                 if mark.index > 0 { isNew = false }
                 if group.log.last.isBehind(term: mark.term, index: mark.index) { return false }

@@ -336,6 +336,8 @@ extension LogState: Transcribable {
         watermarks = try reader.list(atMost: Bound.nodes) { (reader: inout ByteReader) throws(Malformed) in
             try reader.optional()
         }
+        // There is always a next one.
+        if let epoch, epoch.number >= .max / 2 { throw .outOfRange }
         for place in settings.indices.dropFirst() where !(settings[place - 1].name < settings[place].name) {
             throw .outOfRange
         }

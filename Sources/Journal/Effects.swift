@@ -51,9 +51,11 @@ extension Effect {
         case .send(let packet, _):
             switch packet.message {
             case .heartbeat, .promise: false
-            case .voteRequest, .grant, .certificate, .transferRequest: true
+            case .voteRequest, .grant, .certificate, .transferRequest, .log: true
             }
-        case .persist, .openGate, .takeAddresses, .withdraw, .announce, .changed, .accuse, .left: true
+        case .persist, .openGate, .takeAddresses, .withdraw, .announce, .changed, .accuse, .left, .writeLog, .derived,
+            .examine, .answered, .forked:
+            true
         }
     }
 }

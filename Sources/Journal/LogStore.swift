@@ -9,9 +9,12 @@ package final class LogStore {
     package static let fileName = "log.electd"
     private static let preamble: [UInt8] = Array("electdL1".utf8)
     private static let frameMagic: [UInt8] = Array("elog".utf8)
-    private static let headCount = 4 + 4 + 4
+    /// Magic, length, the payload's CRC, and the CRC of these three.
+    private static let headCount = 4 + 4 + 4 + 4
     private static let frameLimit = 64 << 20
-    /// Bytes that may wait for a disk that is full.
+    /// What a disk writes whole or not at all.
+    private static let sector = 512
+    /// Bytes that may wait for a disk that is full: beyond that a change is lost, and nothing after it may count.
     private static let backlogLimit = 16 << 20
     /// Below this the file is never written anew.
     private static let leastRewritten = 1 << 20
@@ -27,8 +30,6 @@ package final class LogStore {
     private var isStopped = false
     /// What the file said when it was opened, by group.
     package let recovered: [(group: GroupID, image: LogImage)]
-    /// Whether there was no file: this node has forgotten what it may have acknowledged (rule G7).
-    package let isNew: Bool
     /// Bytes that a crash had torn.
     package let tornBytes: Int
 
@@ -39,22 +40,27 @@ package final class LogStore {
         var bytes: Int { writes.reduce(0) { $0 + $1.count } }
     }
 
-    private init(directory: String, path: String, file: consuming OpenFile, isNew: Bool, content: Content) {
+    private init(directory: String, path: String, file: consuming OpenFile, content: Content) {
         self.directory = directory
         self.path = path
         self.file = file
-        self.isNew = isNew
         size = content.end
         tornBytes = content.torn
         recovered = content.logs.map { (group: $0.group, image: $0.log.image) }
         live = recovered.map { Live(group: $0.group, writes: [Self.encoded(.image($0.image))]) }
     }
 
+    /// Whether there is no file: this node has forgotten what it may have acknowledged (rule G7).
+    ///
+    /// To be asked, and the answer made durable, before `open` makes a file: else a crash between the two would hide it.
+    package static func isMissing(in state: StateDirectory) -> Bool {
+        access(state.path + "/" + fileName, F_OK) != 0 && errno == ENOENT
+    }
+
     /// Opens the file, or creates it.
     package static func open(in state: StateDirectory) throws(StateError) -> LogStore {
         let path = state.path + "/" + fileName
-        let isNew = access(path, F_OK) != 0 && errno == ENOENT
-        if isNew {
+        if isMissing(in: state) {
             try StateError.at(path) { () throws(SystemError) in
                 _ = try createDurably(fileName, in: state.path) { (file) throws(SystemError) in
                     try file.writeAll(preamble, at: 0)
@@ -70,7 +76,7 @@ package final class LogStore {
                 try file.syncAll()
             }
         }
-        return LogStore(directory: state.path, path: path, file: file, isNew: isNew, content: content)
+        return LogStore(directory: state.path, path: path, file: file, content: content)
     }
 
     private static func contents(of file: borrowing OpenFile) throws(SystemError) -> [UInt8] {
@@ -95,7 +101,10 @@ package final class LogStore {
         guard !isStopped else { throw .logStopped }
         let bytes = Self.encoded(write)
         pendingBytes += bytes.count
-        guard pendingBytes <= Self.backlogLimit else { throw .system(path: path, SystemError("write", ENOSPC)) }
+        guard pendingBytes <= Self.backlogLimit else {
+            isStopped = true
+            throw .logStopped
+        }
         pending.append((group, bytes))
         let place = live.firstIndex { $0.group == group } ?? live.count
         if place == live.count { live.append(Live(group: group, writes: [])) }
@@ -130,7 +139,7 @@ package final class LogStore {
     /// A new file with what still counts, in place of one that is mostly history. What goes wrong here costs nothing.
     private func rewriteIfLong() {
         let counting = live.reduce(0) { $0 + $1.bytes }
-        guard size > Self.leastRewritten, size > 4 * counting else { return }
+        guard size > Self.leastRewritten, size > 4 * counting, counting < Self.frameLimit / 2 else { return }
         let writes = live.flatMap { live in live.writes.map { (group: live.group, write: $0) } }
         let content = Self.preamble + (writes.isEmpty ? [] : Self.frame(of: writes))
         let made: OpenFile
@@ -157,11 +166,12 @@ package final class LogStore {
         frame.raw(frameMagic)
         frame.fixed(UInt32(payload.bytes.count))
         frame.fixed(CRC32C.of(payload.bytes))
+        frame.fixed(CRC32C.of(frame.bytes))
         frame.raw(payload.bytes)
         return frame.bytes
     }
 
-    /// What a file says; nil when it is damaged before its end.
+    /// What a file says; nil when it is damaged and no crash can have done that.
     private struct Content {
         var logs: [(group: GroupID, log: ReplicatedLog)] = []
         var end: Int
@@ -177,24 +187,53 @@ package final class LogStore {
                 end += headCount + payload.count
             }
             torn = bytes.count - end
-            // A whole frame behind a broken one was synced after it: then that one isn't a torn end.
-            var place = end + 1
-            while place + headCount <= bytes.count {
-                if Self.frame(in: bytes, at: place) != nil { return nil }
-                place += 1
-            }
+            guard torn == 0 || Self.isTorn(bytes, from: end) else { return nil }
         }
 
-        private static func frame(in bytes: [UInt8], at place: Int) -> ArraySlice<UInt8>? {
+        /// Whether a crash amid one write can have left this. Then that write is the last one, and of its sectors some
+        /// are missing or still zero; else somebody may have been told of what stands here, and it was spoilt later.
+        private static func isTorn(_ bytes: [UInt8], from start: Int) -> Bool {
+            var place = start + 1
+            while place + headCount <= bytes.count {
+                // A whole frame behind a broken one was synced after it.
+                if frame(in: bytes, at: place) != nil { return false }
+                place += 1
+            }
+            guard let head = head(in: bytes, at: start) else {
+                return bytes.count - start < headCount || hasEmptySector(bytes[start...])
+            }
+            let end = start + headCount + head.count
+            return end > bytes.count || hasEmptySector(bytes[start..<end])
+        }
+
+        private static func hasEmptySector(_ bytes: ArraySlice<UInt8>) -> Bool {
+            var place = bytes.startIndex
+            while place < bytes.endIndex {
+                let next = min((place / sector + 1) * sector, bytes.endIndex)
+                if bytes[place..<next].allSatisfy({ $0 == 0 }) { return true }
+                place = next
+            }
+            return false
+        }
+
+        private static func head(in bytes: [UInt8], at place: Int) -> (count: Int, crc: UInt32)? {
             guard place + headCount <= bytes.count, bytes[place] == frameMagic[0],
                 bytes[place..<place + 4].elementsEqual(frameMagic)
             else { return nil }
             var reader = ByteReader(bytes[(place + 4)..<(place + headCount)])
             guard let count = try? reader.fixed(UInt32.self), let crc = try? reader.fixed(UInt32.self),
-                count <= UInt32(frameLimit), place + headCount + Int(count) <= bytes.count
+                let own = try? reader.fixed(UInt32.self), count <= UInt32(frameLimit),
+                CRC32C.of(Array(bytes[place..<(place + headCount - 4)])) == own
             else { return nil }
-            let payload = bytes[(place + headCount)..<(place + headCount + Int(count))]
-            return CRC32C.of(Array(payload)) == crc ? payload : nil
+            return (Int(count), crc)
+        }
+
+        private static func frame(in bytes: [UInt8], at place: Int) -> ArraySlice<UInt8>? {
+            guard let head = head(in: bytes, at: place), place + headCount + head.count <= bytes.count else {
+                return nil
+            }
+            let payload = bytes[(place + headCount)..<(place + headCount + head.count)]
+            return CRC32C.of(Array(payload)) == head.crc ? payload : nil
         }
 
         private mutating func read(_ reader: inout ByteReader) throws(Malformed) {

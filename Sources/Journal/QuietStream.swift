@@ -12,7 +12,7 @@ enum QuietStream {
             switch reception.packet.message {
             case .heartbeat: kind = 1
             case .promise: kind = 2
-            case .voteRequest, .grant, .certificate, .transferRequest: return nil
+            case .voteRequest, .grant, .certificate, .transferRequest, .log: return nil
             }
             let relay = reception.relay.map { UInt32($0.rawValue) + 1 } ?? 0
             return kind << 16 | UInt32(reception.packet.sender.node.rawValue) << 8 | relay

@@ -16,6 +16,7 @@ struct Fuzz {
     static let targets: [(name: String, run: @Sendable (FuzzInput) -> Void)] =
         ProxyTargets.all + [
             ("packet", WireTargets.packet), ("datagram", WireTargets.datagram), ("journal", JournalTarget.run),
+            ("log", LogTarget.run),
         ]
 
     nonisolated(unsafe) static var chosen: @Sendable (FuzzInput) -> Void = { _ in }
