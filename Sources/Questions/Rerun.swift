@@ -77,6 +77,11 @@ struct Rerun {
         case .heartbeat(let heartbeat): return heartbeat.groups.contains { $0.group == group && $0.holding }
         case .voteRequest(let request): return request.group == group
         case .certificate(let certificate): return certificate.group == group
+        // Only who holds brings entries.
+        case .log(let parts):
+            return parts.contains { part in
+                if case .append(let append) = part { append.group == group } else { false }
+            }
         case .promise, .grant, .transferRequest: return false
         }
     }
