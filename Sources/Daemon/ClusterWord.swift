@@ -16,7 +16,7 @@ final class ClusterWord: Sendable {
     }
 
     private struct State {
-        var settings: [GroupID: [(name: ServerName, setting: LogState.Setting)]] = [:]
+        var settings: [GroupID: [LogState.NamedSetting]] = [:]
         var lastRequest: UInt64 = 0
         var waiting: [UInt64: Happening<CommandOutcome>] = [:]
         var newestEpoch: UInt64 = 0
@@ -62,7 +62,7 @@ final class ClusterWord: Sendable {
         }
     }
 
-    func settings(of group: GroupID) -> [(name: ServerName, setting: LogState.Setting)] {
+    func settings(of group: GroupID) -> [LogState.NamedSetting] {
         state.withLock { $0.settings[group] ?? [] }
     }
 

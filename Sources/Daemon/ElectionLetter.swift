@@ -95,7 +95,7 @@ struct LogSummary: Sendable {
     var index: UInt64
     var committed: UInt64
     var stateHash: UInt64
-    var settings: [(name: ServerName, setting: LogState.Setting)]
+    var settings: [LogState.NamedSetting]
 }
 
 /// What a group's log still has of its entries.

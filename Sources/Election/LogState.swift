@@ -24,6 +24,11 @@ package struct LogState: Hashable, Sendable {
         package var stamp: Stamp
     }
 
+    package struct NamedSetting: Hashable, Sendable {
+        package var name: ServerName
+        package var setting: Setting
+    }
+
     package struct Maintenance: Hashable, Sendable {
         package var on: Bool
         package var stamp: Stamp
@@ -58,7 +63,7 @@ package struct LogState: Hashable, Sendable {
     package internal(set) var holder: NodeLife?
     package internal(set) var term = Term.none
     /// Sorted by name.
-    package internal(set) var settings: [(name: ServerName, setting: Setting)] = []
+    package internal(set) var settings: [NamedSetting] = []
     /// By node index; nil of a node that nobody ever sent into maintenance.
     package internal(set) var maintenance: [Maintenance?] = []
     package internal(set) var epoch: Epoch?
@@ -68,15 +73,6 @@ package struct LogState: Hashable, Sendable {
     package internal(set) var forks: [Fork] = []
     /// By node index: the last of its orders that was taken.
     var watermarks: [CommandID?] = []
-
-    package static func == (left: LogState, right: LogState) -> Bool {
-        left.holder == right.holder && left.term == right.term && left.maintenance == right.maintenance
-            && left.epoch == right.epoch && left.proposal == right.proposal && left.decision == right.decision
-            && left.evidence == right.evidence && left.forks == right.forks && left.watermarks == right.watermarks
-            && left.settings.elementsEqual(right.settings) { $0.name == $1.name && $0.setting == $1.setting }
-    }
-
-    package func hash(into hasher: inout Hasher) { hasher.combine(term) }
 
     /// What an operator set of the server; nil when nothing.
     package func setting(of name: ServerName) -> Setting? {
@@ -234,7 +230,7 @@ extension LogState {
             else { return false }
             settings.remove(at: idle)
         }
-        settings.insert((name, setting), at: place(of: name).at)
+        settings.insert(NamedSetting(name: name, setting: setting), at: place(of: name).at)
         return true
     }
 
@@ -253,8 +249,8 @@ extension LogState {
     /// What the other branch of a fork said later than this one.
     func lacking(of other: LogState) -> [Adopted] {
         var items: [Adopted] = []
-        for (name, setting) in other.settings where self.setting(of: name).map({ $0.stamp < setting.stamp }) ?? true {
-            items.append(.server(name, setting))
+        for said in other.settings where setting(of: said.name).map({ $0.stamp < said.setting.stamp }) ?? true {
+            items.append(.server(said.name, said.setting))
         }
         for (place, theirs) in other.maintenance.enumerated() {
             let node = NodeIndex(UInt8(place))
@@ -311,7 +307,7 @@ extension LogState: Transcribable {
         holder = try reader.optional()
         term = try Term(from: &reader)
         settings = try reader.list(atMost: Bound.settings) { (reader: inout ByteReader) throws(Malformed) in
-            (try ServerName(from: &reader), try Setting(from: &reader))
+            NamedSetting(name: try ServerName(from: &reader), setting: try Setting(from: &reader))
         }
         maintenance = try reader.list(atMost: Bound.nodes) { (reader: inout ByteReader) throws(Malformed) in
             try reader.optional()

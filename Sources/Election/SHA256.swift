@@ -1,34 +1,43 @@
 /// 32 bytes that stand for a text: SHA-256, as four words so that a copy costs nothing.
 package struct Digest: Hashable, Sendable {
-    private var words: (UInt64, UInt64, UInt64, UInt64)
+    private var first: UInt64
+    private var second: UInt64
+    private var third: UInt64
+    private var fourth: UInt64
 
     /// What stands before the first entry of a log.
-    package static let zero = Digest(words: (0, 0, 0, 0))
+    package static let zero = Digest(first: 0, second: 0, third: 0, fourth: 0)
 
-    private init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
+    private init(first: UInt64, second: UInt64, third: UInt64, fourth: UInt64) {
+        self.first = first
+        self.second = second
+        self.third = third
+        self.fourth = fourth
+    }
 
     package init(of bytes: [UInt8]) {
         let state = SHA256.state(after: bytes)
         func word(_ place: Int) -> UInt64 { UInt64(state[place]) << 32 | UInt64(state[place + 1]) }
-        words = (word(0), word(2), word(4), word(6))
+        self.init(first: word(0), second: word(2), third: word(4), fourth: word(6))
     }
 
     /// The first eight bytes, for comparing where nobody lies.
-    package var short: UInt64 { words.0 }
-
-    package static func == (left: Digest, right: Digest) -> Bool { left.words == right.words }
-
-    package func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
+    package var short: UInt64 { first }
 }
 
 extension Digest: Transcribable {
     package func encode(to writer: inout ByteWriter) {
-        for word in [words.0, words.1, words.2, words.3] { writer.fixed(word.byteSwapped) }
+        writer.fixed(first.byteSwapped)
+        writer.fixed(second.byteSwapped)
+        writer.fixed(third.byteSwapped)
+        writer.fixed(fourth.byteSwapped)
     }
 
     package init(from reader: inout ByteReader) throws(Malformed) {
-        func word() throws(Malformed) -> UInt64 { try reader.fixed(UInt64.self).byteSwapped }
-        words = (try word(), try word(), try word(), try word())
+        first = try reader.fixed(UInt64.self).byteSwapped
+        second = try reader.fixed(UInt64.self).byteSwapped
+        third = try reader.fixed(UInt64.self).byteSwapped
+        fourth = try reader.fixed(UInt64.self).byteSwapped
     }
 }
 

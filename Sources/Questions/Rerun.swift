@@ -65,6 +65,7 @@ struct Rerun {
         var longer = stretch
         longer.start = stretch.start.supposing(rules)
         longer.steps += stretch.later.prefix { !Self.tellsOfAnother($0.event, decision) }
+            .filter { !Self.isLogTraffic($0.event) }.map(Self.withoutLogs)
         var rerun = Rerun(longer, .none, decision)
         _ = rerun.run(until: decision)
         return Supposed(decidedAt: rerun.decidedAt, askedAt: rerun.askedAt)
@@ -84,6 +85,22 @@ struct Rerun {
             }
         case .promise, .grant, .transferRequest: return false
         }
+    }
+
+    /// What others say of their logs after a move says what the move put there.
+    private static func withoutLogs(_ step: Stretch.Step) -> Stretch.Step {
+        guard case .received(var reception) = step.event, case .heartbeat(var heartbeat) = reception.packet.message
+        else { return step }
+        for place in heartbeat.groups.indices { heartbeat.groups[place].log = nil }
+        reception.packet.message = .heartbeat(heartbeat)
+        var step = step
+        step.event = .received(reception)
+        return step
+    }
+
+    private static func isLogTraffic(_ event: Event) -> Bool {
+        guard case .received(let reception) = event, case .log = reception.packet.message else { return false }
+        return true
     }
 
     private init(_ stretch: Stretch, _ change: Change, _ decision: Decision) {

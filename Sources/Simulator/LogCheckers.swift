@@ -178,9 +178,9 @@ extension LogState {
     /// What differs from the configuration, in words.
     func text(_ rules: Rules) -> String {
         var words: [String] = []
-        for (name, setting) in settings {
-            var what = "\(name.service)/\(name.server) \(setting.duty ?? .ready)"
-            if let weight = setting.weight { what += " weight \(weight)" }
+        for said in settings {
+            var what = "\(said.name.service)/\(said.name.server) \(said.setting.duty ?? .ready)"
+            if let weight = said.setting.weight { what += " weight \(weight)" }
             words.append(what)
         }
         for node in rules.indices where isInMaintenance(node) { words.append("\(rules.name(of: node)) in maintenance") }
