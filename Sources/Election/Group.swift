@@ -29,6 +29,8 @@ struct Group: Hashable, Sendable {
     var ownRelease: Release?
     /// A better node, and since when it has been that (holder only).
     var better: BetterNode?
+    /// When this node took the group without an order, oldest first, at most `Bound.takings`.
+    var takenAt: [Instant] = []
     /// The last role that was reported.
     var reported: Change.Role?
 

@@ -9,6 +9,7 @@ extension Elector {
         groups[place].role = .holding(holding)
         groups[place].reported = .holder
         groups[place].better = nil
+        groups[place].noteTaking(holding, at: now)
         effects.append(.openGate(id, until: holding.leaseUntil))
         effects.append(.takeAddresses(id, until: holding.leaseUntil))
         effects.append(
@@ -78,7 +79,7 @@ extension Elector {
             withdraw(place, because: reason, to: bestOther(place, at: now)?.node, &effects)
             return
         }
-        guard let dwell = rules.groups[place].preemptAfter, !holding.isPinned,
+        guard let dwell = dwell(in: place, at: now), !holding.isPinned,
             let own = standing(of: rules.this, in: place, at: now)
         else { return }
         guard let best = betterOther(place, than: own, at: now) else {
@@ -87,7 +88,7 @@ extension Elector {
         }
         if groups[place].better?.node != best.node { groups[place].better = BetterNode(node: best.node, since: now) }
         guard let better = groups[place].better, case .holding = groups[place].role else { return }
-        // I8: the better node has been better, and the holder a holder, for the dwell time.
+        // I8, L6: the better node has been better, and the holder a holder, for the dwell time.
         if now.since(better.since) >= dwell, now.since(holding.since) >= dwell, isCaughtUp(best.node, in: place) {
             withdraw(place, because: .betterNode, to: best.node, &effects)
         }

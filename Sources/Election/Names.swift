@@ -14,6 +14,8 @@ package enum Bound {
     package static let proof = 256
     /// Rounds of heartbeats whose send time a holder remembers.
     package static let rounds = 64
+    /// Takings of a group that flap damping remembers: its dwell grows to 2 to the power of one less.
+    package static let takings = 6
 }
 
 /// A node's place in the cluster's list of nodes, sorted by name: 0 to `Bound.nodes` - 1.

@@ -119,6 +119,7 @@ extension Group: Transcribable {
             better.node.encode(to: &writer)
             better.since.encode(to: &writer)
         }
+        writer.list(takenAt)
         writer.optional(reported) { writer, role in writer.byte(role.rawValue) }
     }
 
@@ -146,6 +147,7 @@ extension Group: Transcribable {
         better = try reader.optional { (reader: inout ByteReader) throws(Malformed) in
             BetterNode(node: try NodeIndex(from: &reader), since: try Instant(from: &reader))
         }
+        takenAt = try reader.list(atMost: Bound.takings)
         reported = try reader.optional { (reader: inout ByteReader) throws(Malformed) in
             guard let role = Change.Role(rawValue: try reader.byte()) else { throw .outOfRange }
             return role

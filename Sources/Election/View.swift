@@ -22,6 +22,8 @@ package struct GroupView: Hashable, Sendable {
     package var certificate: [NodeIndex]
     /// The group stays here though a better node is ready: an operator moved it.
     package var isPinned: Bool
+    /// When the better node gets the group if it stays better; nil: there is none, or the group stays here.
+    package var yieldsAt: Instant?
     package var failingChecks: [UInt16]
 }
 
@@ -78,8 +80,15 @@ extension Elector {
             term: term, holder: holder(in: place, at: now), leaseLeft: holding.map { $0.leaseUntil.since(now) },
             priority: priority(in: place), ineligibility: groupRules.mayHold(rules.this) ? ineligibility : nil,
             certificate: groupRules.mode == .pair ? [] : group.certificate?.votes.map(\.voter) ?? [],
-            isPinned: holding?.isPinned ?? false,
+            isPinned: holding?.isPinned ?? false, yieldsAt: yieldsAt(place, at: now),
             failingChecks: groupRules.checks.map(\.check).filter { verdict(of: $0) != true })
+    }
+
+    private func yieldsAt(_ place: Int, at now: Instant) -> Instant? {
+        guard let holding = groups[place].holding, !holding.isPinned, let better = groups[place].better,
+            let dwell = dwell(in: place, at: now)
+        else { return nil }
+        return max(better.since, holding.since) + dwell
     }
 
     private func role(in groupRules: GroupRules, _ isHolding: Bool, _ ineligibility: Reason?) -> GroupView.Role {

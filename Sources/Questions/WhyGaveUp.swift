@@ -6,7 +6,9 @@ extension Why {
         let rules = chronicle.rules[tenure.node]
         let dwell = rules?.groups.first { $0.id == tenure.group }?.preemptAfter ?? .zero
         let promise = rules?.timing.promise ?? .zero
-        return max(Span(nanoseconds: 3_000_000_000), promise * 4 + dwell * 2)
+        var waited = dwell * 2
+        if case .gaveUp(.betterNode) = tenure.ending { waited = Elector.longestDamped(dwell) + dwell }
+        return max(Span(nanoseconds: 3_000_000_000), promise * 4 + waited)
     }
 
     func gaveUp(_ tenure: Tenure, depth: Int) -> Explanation {

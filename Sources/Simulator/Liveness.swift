@@ -98,8 +98,11 @@ extension Checkers {
                 violate(.holderExists, at: now, "\(holders.count) hold \(name) after the calm")
                 continue
             }
-            let view = holder.process?.elector.view(at: holder.clock.reading(at: now)).groups[place]
-            let mayStay = view?.isPinned == true || rules.groups[place].preemptAfter == nil
+            let local = holder.clock.reading(at: now)
+            let view = holder.process?.elector.view(at: local).groups[place]
+            // L6: after many moves the dwell may be longer than the calm.
+            let isDamped = view?.yieldsAt.map { $0 > local } ?? false
+            let mayStay = view?.isPinned == true || rules.groups[place].preemptAfter == nil || isDamped
             if holder.node != best.node && !(mayStay && isEligible(holder, place)) {
                 violate(
                     .bestHolds, at: now,
