@@ -125,8 +125,9 @@ extension World {
         let life = machines[place].lives
         machines[place].process = Process(rules: own, life: life, isRecorded: isRecorded)
         var memory = machines[place].disk.durable
-        if options.canary == .ballotsForgotten, memory != nil { memory?.groups = [] }
-        for (group, log) in machines[place].disk.durableLogs.enumerated() where log.last.index > 0 {
+        let forgets = options.canary == .ballotsForgotten
+        if forgets, memory != nil { memory?.groups = [] }
+        for (group, log) in machines[place].disk.durableLogs.enumerated() where log.last.index > 0 && !forgets {
             enter(.recalled(rules.groups[group].id, log.image), to: place, at: now, life: life)
         }
         let started = Event.started(Start(incarnation: Incarnation(UInt64(life)), memory: memory))

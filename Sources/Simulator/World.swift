@@ -133,7 +133,7 @@ struct World {
 
     private func reading(of place: Int, for event: Event) -> Instant {
         let local = machines[place].clock.reading(at: now)
-        guard options.canary == .bootSilenceSkipped, case .started = event else { return local }
+        guard options.canary == .bootSilenceSkipped, event.beginsLife else { return local }
         return Instant(nanoseconds: local.nanoseconds - min(local.nanoseconds, rules.timing.promise.nanoseconds * 2))
     }
 
@@ -233,5 +233,15 @@ extension Process {
         event.encode(to: &writer)
         recording?.steps.append(
             Recording.Step(at: instant, event: writer.bytes, effects: effects.isEmpty ? Fingerprint.of([]) : print))
+    }
+}
+
+extension Event {
+    /// One of those that a life begins with, before anything can reach it.
+    fileprivate var beginsLife: Bool {
+        switch self {
+        case .recalled, .started: true
+        default: false
+        }
     }
 }
