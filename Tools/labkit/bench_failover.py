@@ -35,6 +35,8 @@ PARTS = ["cut", "transfer", "crash", "load"]
 _BEFORE = 100 * MILLISECOND
 _INTERVAL_MS = 100
 """Of the parts that measure one interval only."""
+_REALTIME_MS = 20
+"""Up to this interval both sides have real-time scheduling and locked memory, as their manuals advise."""
 
 
 @dataclass
@@ -132,11 +134,13 @@ def _ours(network: Network, interval_ms: int, with_http: bool) -> Electd:
         services=with_http,
         web_check=False,
         preempt_after="never",
+        election="{ realtime: true, lock_memory: true }" if interval_ms <= _REALTIME_MS else "",
     )
 
 
 def _peer(network: Network, interval_ms: int, with_http: bool) -> Landlord:
-    return Landlord(network, interval=str(interval_ms / 1000), with_proxy=with_http, preempt=False)
+    realtime = interval_ms <= _REALTIME_MS
+    return Landlord(network, str(interval_ms / 1000), with_proxy=with_http, preempt=False, realtime=realtime)
 
 
 def _cut(cluster: Cluster, client: Client, interval_ms: int) -> tuple[float, int]:

@@ -24,12 +24,20 @@ class Landlord(Cluster):
     daemon_is_tree = True
 
     def __init__(
-        self, network: Network, interval: str = "0.1", with_proxy: bool = True, preempt: bool = True, instances: int = 1
+        self,
+        network: Network,
+        interval: str = "0.1",
+        with_proxy: bool = True,
+        preempt: bool = True,
+        instances: int = 1,
+        realtime: bool = False,
     ) -> None:
-        """`instances`: VRRP instances, up to 255, of which the first has the VIP. `preempt`: fred takes it back."""
+        """`instances`: VRRP instances, up to 255, of which the first has the VIP. `preempt`: fred takes it back.
+        `realtime`: what `election: { realtime: true, lock_memory: true }` is to electd."""
         super().__init__(network)
         self._preempt = preempt
         self._instances = instances
+        self._realtime = realtime
         self._interval = interval
         self._with_proxy = with_proxy
         self._keepalived: dict[str, Process] = {}
@@ -94,7 +102,7 @@ class Landlord(Cluster):
     lvs_id landlord_{node}
     vrrp_version 3
     enable_script_security
-}}
+{"    vrrp_rt_priority 20" + chr(10) + "    vrrp_no_swap" + chr(10) if self._realtime else ""}}}
 """
         others = (number for number in range(1, self._instances + 1) if number != _ROUTER_ID)
         more = [(f"more{number}", number, topology.more_vip(number)) for number in others][: self._instances - 1]
