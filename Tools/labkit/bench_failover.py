@@ -58,8 +58,19 @@ def main(arguments: argparse.Namespace) -> Iterator[Line]:
     if "crash" in arguments.parts:
         yield from _moves("SIGKILL of the holder's daemon", _crash, arguments, limit=100)
     if "load" in arguments.parts:
-        for groups in arguments.groups:
+        yield from _loads(arguments.groups)
+
+
+def _loads(counts: list[int]) -> Iterator[Line]:
+    """Measures each number of groups, also where a cluster couldn't carry another one; raises that afterwards."""
+    failures = []
+    for groups in counts:
+        try:
             yield from bench_load.measure(groups, _INTERVAL_MS)
+        except CommandFailed as failure:
+            failures.append(f"{groups} groups: {failure}")
+    if failures:
+        raise CommandFailed("; ".join(failures))
 
 
 def _milliseconds(interval: str) -> int:
