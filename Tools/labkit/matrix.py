@@ -40,9 +40,9 @@ class Outcome:
     name: str
     what: str
     outage_ms: float
-    """The client's longest wait between two pages, from the fault to the mend."""
+    """The client's longest wait between two pages, from the fault until all is mended and calm."""
     back_ms: float
-    """The same from the mend until all is calm."""
+    """The same, of the time after the mend alone."""
     holders_seen: list[list]
     """[machine, first answer, last answer] for each turn, in order."""
     most_at_once: int
@@ -169,22 +169,22 @@ def _calm(cluster: Electd, client: Client) -> str:
 
 def _judged(row: Row, client: Client, instants: tuple[int, int, int], told: list[str]) -> Outcome:
     start, mended, end = instants
-    fault, back = client.seen(start - _BEFORE, mended), client.seen(mended, end)
+    whole, back = client.seen(start - _BEFORE, end), client.seen(mended, end)
     doubles = client.collisions(start - _BEFORE, end, STRANGER if row.watch_stranger else None)
     proofs = client.proofs(start - _BEFORE, end)
     return Outcome(
         name=row.name,
         what=row.what,
-        outage_ms=fault.outage_ms,
+        outage_ms=whole.outage_ms,
         back_ms=back.outage_ms,
         holders_seen=[[who, _ms(first - start), _ms(last - start)] for who, first, last in turns(proofs)],
         most_at_once=2 if doubles else 1,
         moves=[line for line in told if _TAKEN in line],
         told=told,
         expected_moves=row.moves,
-        failed=fault.failed + back.failed,
-        requests=fault.requests + back.requests,
-        observer_late_ms=max(fault.observer_late_ms, back.observer_late_ms),
+        failed=whole.failed,
+        requests=whole.requests,
+        observer_late_ms=whole.observer_late_ms,
         collisions=[f"{each.intruder} answered while {each.holder} held, {_ms(each.at - start)} ms" for each in doubles[:5]],
     )
 
@@ -257,7 +257,7 @@ def _sentence(outcome: Outcome) -> str:
     if outcome.error is not None:
         return f"{verdict}: {outcome.name}: {outcome.error}"
     words = [
-        f"{verdict}: {outcome.name}: {outcome.outage_ms:.0f} ms without a page (and {outcome.back_ms:.0f} on the way back)",
+        f"{verdict}: {outcome.name}: {outcome.outage_ms:.0f} ms without a page ({outcome.back_ms:.0f} after the mend)",
         f"held by {_sequence(outcome.holders_seen)}",
         f"{len(outcome.moves)} moves of {outcome.expected_moves}",
     ]
