@@ -127,6 +127,38 @@ package enum CheckpointNote {
         return String(decoding: safe, as: UTF8.self)
     }
 
+    /// The name that `keyName` made this of; nil for what it doesn't make.
+    static func plainName(_ keyName: String) -> String? {
+        var bytes: [UInt8] = []
+        var rest = Array(keyName.utf8)[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard rest.count >= 2, let code = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+                return nil
+            }
+            bytes.append(code)
+            rest = rest.dropFirst(2)
+        }
+        guard let name = String(validating: bytes, as: UTF8.self), Self.keyName(name) == keyName else { return nil }
+        return name
+    }
+
+    /// - Parameter signature: as it stands in a note: 8 bytes of time, big-endian, and 64 of the signature.
+    static func isCosigned(_ text: [UInt8], by key: PublicKey, with signature: [UInt8]) -> Bool {
+        guard signature.count == 8 + Signature.byteCount, let made = Signature(bytes: Array(signature.dropFirst(8)))
+        else {
+            return false
+        }
+        let time = signature.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        return key.verifies(made, over: cosigned(text, time: time))
+    }
+
+    /// Of a node's key under `name`.
+    static func keyID(_ name: String, _ key: PublicKey) -> [UInt8] { keyID(name, key, ed25519) }
+
     private static func keyID(_ name: String, _ key: PublicKey, _ type: UInt8) -> [UInt8] {
         Array(Sha256.hash(Array(name.utf8) + [0x0A, type] + key.bytes).prefix(4))
     }

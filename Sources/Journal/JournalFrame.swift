@@ -34,6 +34,17 @@ enum JournalFrame {
         bytes.append(contentsOf: payload)
     }
 
+    /// The record in a frame that stands alone; nil for a run, and for what is no whole frame.
+    static func record(in frame: [UInt8]) -> JournalRecord? {
+        frame.withUnsafeBytes { bytes in
+            guard let head = Head(bytes), head.count == frame.count, head.matches(bytes), head.kind != .run else {
+                return nil
+            }
+            var reader = ByteReader(frame[headCount...])
+            return try? JournalRecord(kind: head.kind, from: &reader)
+        }
+    }
+
     /// What the first 8 bytes announce; nil when no frame can begin with them.
     struct Head {
         var kind: JournalRecord.Kind

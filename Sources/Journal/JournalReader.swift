@@ -56,10 +56,8 @@ package final class JournalReader {
     package var root: [UInt8] { seal.tree.root }
     /// The last instant that was read with the wall clock beside it.
     package private(set) var clock: (instant: Instant, wallClock: WallClock)?
-    /// Called with each frame's leaf, as the tree takes it up: for proofs.
-    package var onLeaf: (([UInt8]) -> Void)?
-    /// Called with the offset that each frame ends at and the chain up to there: for marks.
-    package var onFrame: ((UInt64, borrowing Blake2b) -> Void)?
+    /// Called with each frame's offset, its bytes and its leaf in the tree: for proofs.
+    var onFrame: ((UInt64, UnsafeRawBufferPointer, [UInt8]) -> Void)?
 
     /// - Throws: `.system`, `.notAJournal`, `.unknownVersion`.
     package init(_ path: String) throws(JournalDamage) {
@@ -180,12 +178,14 @@ package final class JournalReader {
     }
 
     private func consume(_ count: Int) {
-        let leaf = buffer.withUnsafeBytes { bytes in seal.add(frameBytes(bytes, count)) }
-        onLeaf?(leaf)
+        buffer.withUnsafeBytes { bytes in
+            let frame = frameBytes(bytes, count)
+            let leaf = seal.add(frame)
+            onFrame?(offset, frame, leaf)
+        }
         start += count
         offset += UInt64(count)
         frames += 1
-        onFrame?(offset, seal.chain)
     }
 
     /// Makes `count` bytes available from `start`; false when the file ends before.

@@ -5,6 +5,7 @@ import Sodium
 /// That one record is in a segment which its node has signed: the frame that holds it, the path through the tree, and
 /// the checkpoint. Needs nothing else of the journal to be checked.
 package struct RecordProof: Sendable {
+    package var record: JournalRecord
     /// The frame's bytes, whose leaf hash is SHA-256(00 | frame).
     package var frame: [UInt8]
     /// Number of the frame, from 0.
@@ -22,9 +23,18 @@ package struct RecordProof: Sendable {
         CheckpointNote.note(of: checkpoint, in: opening, sealKey: sealKey, cosignatures: cosignatures)
     }
 
-    /// Whether path, checkpoint and the node's signature hold.
+    /// All of it as one text (c2sp.org/tlog-proof), for `ToldProof` and for others' tools; the frame is its extra data.
+    package var text: String {
+        let lines =
+            ["c2sp.org/tlog-proof@v1", "extra \(Sodium.base64(frame))", "index \(index)"]
+            + path.map { Sodium.base64($0) }
+        return lines.joined(separator: "\n") + "\n\n" + note
+    }
+
+    package var leaf: [UInt8] { frame.withUnsafeBytes { MerkleTree.leafHash($0) } }
+
+    /// Whether path, checkpoint and both signatures hold.
     package var isGenuine: Bool {
-        let leaf = frame.withUnsafeBytes { MerkleTree.leafHash($0) }
         let text = CheckpointNote.text(of: checkpoint, in: opening)
         return MerkleProof.isIncluded(
             leaf, at: index, of: checkpoint.frames, by: path, under: checkpoint.root)
@@ -32,64 +42,90 @@ package struct RecordProof: Sendable {
             && sealKey.verifies(checkpoint.sealSignature, over: text)
     }
 
-    /// The proof of record number `record`, under the first checkpoint after it.
+    /// The proof of record number `record`, under the first checkpoint after it. Reads the segment twice, in constant
+    /// memory.
     ///
-    /// - Returns: nil when there is no such record, or no checkpoint follows it.
-    /// - Throws: what is wrong with the segment before that.
-    package static func make(_ segmentPath: String, record: UInt64) throws(JournalDamage) -> RecordProof? {
-        let reader = try JournalReader(segmentPath)
-        let leaves = Leaves()
-        reader.onLeaf = { leaves.hashes.append($0) }
-        var found: (frame: UInt64, offset: UInt64)?
-        var seal: (epoch: UInt64, key: PublicKey)?
-        var proof: RecordProof?
-        while let entry = try reader.next() {
-            if case .cosignature(let cosignature) = entry.record, let made = proof,
-                cosignature.epoch == made.checkpoint.epoch, cosignature.segment == made.opening.segment
-            {
-                proof?.cosignatures.append(cosignature)
-            }
-            if entry.index == record { found = (entry.frame, entry.offset) }
-            if case .checkpoint(let checkpoint) = entry.record {
-                if proof != nil { break }
-                if let found, let opening = reader.opening, let seal, checkpoint.frames > found.frame {
-                    let frame = try bytes(of: segmentPath, at: found.offset)
-                    proof = RecordProof(
-                        frame: frame, index: found.frame,
-                        path: MerkleProof.inclusion(
-                            of: Int(found.frame), in: leaves.hashes[..<Int(checkpoint.frames)]),
-                        opening: opening, checkpoint: checkpoint, sealKey: seal.key)
+    /// - Throws: what is wrong with the segment up to that checkpoint, that there is no such record, or that no
+    ///   checkpoint follows it yet.
+    package static func make(_ segmentPath: String, record: UInt64) throws(ProofError) -> RecordProof {
+        let seal = try RecordSeal.of(record, in: segmentPath)
+        let collected = try Collector(seal, in: segmentPath)
+        return RecordProof(
+            record: seal.entry.record, frame: collected.frame, index: seal.entry.frame, path: collected.path.hashes,
+            opening: seal.opening, checkpoint: seal.checkpoint, sealKey: seal.key, cosignatures: seal.cosignatures)
+    }
+
+    /// The frame that begins at `offset`; the leaves up to the checkpoint make the path.
+    private final class Collector {
+        var path: InclusionPath
+        var frame: [UInt8] = []
+
+        init(_ seal: RecordSeal, in segmentPath: String) throws(ProofError) {
+            path = InclusionPath(to: seal.entry.frame, of: seal.checkpoint.frames)
+            do throws(JournalDamage) {
+                let reader = try JournalReader(segmentPath)
+                reader.onFrame = { [self] offset, bytes, leaf in
+                    if offset == seal.entry.offset { frame = Array(bytes) }
+                    path.add(leaf)
                 }
+                defer { reader.onFrame = nil }
+                while reader.frames < seal.checkpoint.frames, try reader.next() != nil {}
+            } catch {
+                throw .journal(error)
             }
-            seal = reader.nextSeal
         }
-        return proof
     }
+}
 
-    private final class Leaves {
-        var hashes: [[UInt8]] = []
-    }
+/// A record, and the checkpoint that speaks for it.
+private struct RecordSeal {
+    var entry: JournalReader.Entry
+    var opening: Opening
+    var checkpoint: Checkpoint
+    var key: PublicKey
+    /// Those that the journal holds before the next checkpoint.
+    var cosignatures: [Cosignature] = []
 
-    /// The frame that begins at `offset`.
-    private static func bytes(of path: String, at offset: UInt64) throws(JournalDamage) -> [UInt8] {
-        do throws(SystemError) {
-            let source = try SegmentSource(path)
-            var skipped: UInt64 = 0
-            var frame: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 64 * 1024)
-            while true {
-                let count = try source.read(into: &buffer, from: 0)
-                if count == 0 { throw SystemError("read", EIO) }
-                let from = Int(min(UInt64(count), offset > skipped ? offset - skipped : 0))
-                frame += buffer[from..<count]
-                skipped += UInt64(count)
-                guard frame.count >= JournalFrame.headCount else { continue }
-                let length = Int(frame[0]) | Int(frame[1]) << 8 | Int(frame[2]) << 16
-                let whole = JournalFrame.headCount + length
-                if frame.count >= whole { return Array(frame.prefix(whole)) }
-            }
+    static func of(_ record: UInt64, in segmentPath: String) throws(ProofError) -> RecordSeal {
+        var found: JournalReader.Entry?
+        let records: UInt64
+        do throws(JournalDamage) {
+            let reader = try JournalReader(segmentPath)
+            if let seal = try seek(record, in: reader, &found) { return seal }
+            records = reader.records
         } catch {
-            throw .system(error)
+            throw .journal(error)
+        }
+        throw found == nil ? .noRecord(of: records) : .notSealedYet
+    }
+
+    private static func seek(
+        _ record: UInt64, in reader: JournalReader, _ found: inout JournalReader.Entry?
+    ) throws(JournalDamage) -> RecordSeal? {
+        var before = reader.nextSeal
+        while let entry = try reader.next() {
+            if entry.index == record { found = entry }
+            if case .checkpoint(let checkpoint) = entry.record, let found, checkpoint.frames > found.frame,
+                let opening = reader.opening, let before
+            {
+                var seal = RecordSeal(entry: found, opening: opening, checkpoint: checkpoint, key: before.key)
+                seal.gather(from: reader)
+                return seal
+            }
+            before = reader.nextSeal
+        }
+        return nil
+    }
+
+    /// What is wrong with the rest of the segment is no concern of what the checkpoint covers.
+    private mutating func gather(from reader: JournalReader) {
+        while let entry = try? reader.next() {
+            if case .checkpoint = entry.record { return }
+            if case .cosignature(let cosignature) = entry.record, cosignature.epoch == checkpoint.epoch,
+                cosignature.segment == opening.segment, cosignatures.count < 256
+            {
+                cosignatures.append(cosignature)
+            }
         }
     }
 }

@@ -123,25 +123,5 @@ extension Chronicle {
     /// Where a time that is asked for lies.
     package func bounds(of asked: TimeText.Asked) throws(QuestionError) -> Moment { try moment(of: asked).moment }
 
-    /// `NODE:SEGMENT:RECORD`, or `NODE:RECORD` where the node has one segment.
-    package func record(named text: String) throws(QuestionError) -> RecordName {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        guard (2...3).contains(parts.count), let record = UInt64(parts[parts.count - 1]) else {
-            throw .unknownRecord(harmless(text), why: "it has another form")
-        }
-        let node = try archive.place(of: parts[0])
-        guard let journal = archive.journal(of: node) else {
-            throw .unknownRecord(harmless(text), why: "the journal of \(name(node)) isn't here")
-        }
-        if parts.count == 3 {
-            guard let segment = UInt64(parts[1]), journal.segments.contains(where: { $0.number == segment }) else {
-                throw .unknownRecord(harmless(text), why: "\(name(node)) has no such segment here")
-            }
-            return RecordName(node: node, segment: segment, record: record)
-        }
-        guard journal.segments.count == 1 else {
-            throw .unknownRecord(harmless(text), why: "\(name(node)) has \(journal.segments.count) segments here")
-        }
-        return RecordName(node: node, segment: journal.segments[0].number, record: record)
-    }
+    package func record(named text: String) throws(QuestionError) -> RecordName { try archive.record(named: text) }
 }

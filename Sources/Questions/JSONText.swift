@@ -1,3 +1,5 @@
+import Journal
+
 /// A JSON value whose keys stay in the order they were given; what every answer with `--json` is made of.
 package indirect enum JSONText: Hashable, Sendable {
     case null
@@ -76,15 +78,7 @@ package indirect enum JSONText: Hashable, Sendable {
     }
 }
 
-/// Text that a journal brought along, fit for a terminal: no control characters, no change of direction, and bounded.
+/// Text that a journal brought along, fit for a terminal, and bounded.
 func harmless(_ text: String, atMost limit: Int = 200) -> String {
-    var kept = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars {
-        if kept.count == limit { break }
-        switch scalar.value {
-        case 0..<0x20, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: kept.append("?")
-        default: kept.append(scalar)
-        }
-    }
-    return String(kept)
+    String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit))).harmless
 }

@@ -117,6 +117,33 @@ package struct JournalArchive: Sendable {
         groups.first { $0.id == id }.map { harmless($0.name) } ?? "group \(String(id.rawValue, radix: 16))"
     }
 
+    /// `NODE:SEGMENT:RECORD`, or `NODE:RECORD` where the node has one segment.
+    package func record(named text: String) throws(QuestionError) -> RecordName {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        guard (2...3).contains(parts.count), let record = UInt64(parts[parts.count - 1]) else {
+            throw .unknownRecord(harmless(text), why: "it has another form")
+        }
+        let node = try place(of: parts[0])
+        guard let journal = journal(of: node) else {
+            throw .unknownRecord(harmless(text), why: "the journal of \(harmless(nodes[node])) isn't here")
+        }
+        if parts.count == 3 {
+            guard let segment = UInt64(parts[1]), journal.segments.contains(where: { $0.number == segment }) else {
+                throw .unknownRecord(harmless(text), why: "\(harmless(nodes[node])) has no such segment here")
+            }
+            return RecordName(node: node, segment: segment, record: record)
+        }
+        guard journal.segments.count == 1 else {
+            throw .unknownRecord(
+                harmless(text), why: "\(harmless(nodes[node])) has \(journal.segments.count) segments here")
+        }
+        return RecordName(node: node, segment: journal.segments[0].number, record: record)
+    }
+
+    func text(_ record: RecordName) -> String {
+        "\(harmless(nodes[record.node])):\(record.segment):\(record.record)"
+    }
+
     /// The journal of a node by its place in `nodes`; nil when it wasn't given.
     func journal(of place: Int) -> Journal? { journals.first { $0.node == nodes[place] } }
 }

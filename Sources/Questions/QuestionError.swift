@@ -12,6 +12,9 @@ package enum QuestionError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The journals speak of more than an answer may hold.
     case tooMuch(what: String)
     case nothingHappened(String)
+    /// No proof can be made, or what was given is none.
+    case notProven(String)
+    case keyMissing(String)
 
     package var description: String {
         switch self {
@@ -28,7 +31,7 @@ package enum QuestionError: Error, Hashable, Sendable, CustomStringConvertible {
             "'\(text)' is no time; write 2026-01-31T13:05:07.250Z, @SECONDS, -90s before the end or +90s after the start"
         case .badSetting(let text, let why): "--set \(text): \(why)"
         case .tooMuch(let what): "\(what); narrow it with --from, --to, --group or --node"
-        case .nothingHappened(let what): what
+        case .nothingHappened(let what), .notProven(let what), .keyMissing(let what): what
         }
     }
 }

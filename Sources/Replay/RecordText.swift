@@ -27,7 +27,16 @@ package enum RecordText {
         return (try? Elector(from: &genesis)).map { Wording(rules: $0.rules) }
     }
 
+    /// - Parameter opening: of the segment; without it numbers stand for names.
+    package static func text(_ record: JournalRecord, of opening: Opening?) -> String {
+        text(record, opening.flatMap(wording)).harmless
+    }
+
     static func text(_ entry: JournalReader.Entry, _ wording: Wording?) -> String {
+        line(entry, wording).harmless
+    }
+
+    private static func line(_ entry: JournalReader.Entry, _ wording: Wording?) -> String {
         "\(pad(entry.index, 8)) @\(pad(entry.offset, 10))  " + text(entry.record, wording)
     }
 

@@ -21,7 +21,7 @@ struct Electd: AsyncParsableCommand {
                 name: "After an incident",
                 subcommands: [
                     WhyVerb.self, WhoHeld.self, TimelineVerb.self, Overlaps.self, Gaps.self, Flaps.self,
-                    EvidenceVerb.self,
+                    EvidenceVerb.self, ProveVerb.self,
                     WhatIfVerb.self, ReplayVerb.self, Log.self,
                 ]),
             CommandGroup(name: "For those who doubt it", subcommands: [SimulateVerb.self]),

@@ -86,7 +86,7 @@ struct QuestionOptions: ParsableArguments {
         return [try asked { () throws(QuestionError) in try chronicle.group(named: group) }]
     }
 
-    private func pinned() throws -> [String: PublicKey] {
+    func pinned() throws -> [String: PublicKey] {
         var pins: [String: PublicKey] = [:]
         if let config {
             do throws(ConfigurationErrors) {
@@ -126,8 +126,9 @@ func asked<Result>(_ body: () throws(QuestionError) -> Result) throws -> Result 
         Talk.say("electd: \(error)")
         switch error {
         case .unreadable, .noJournal, .foreignKey: throw ExitCode.difference
-        case .badSetting, .unknownTime, .unknownRecord, .unknownGroup, .unknownNode: throw ExitCode.usage
-        case .tooMuch, .nothingHappened: throw ExitCode.dataError
+        case .badSetting, .unknownTime, .unknownRecord, .unknownGroup, .unknownNode, .keyMissing:
+            throw ExitCode.usage
+        case .tooMuch, .nothingHappened, .notProven: throw ExitCode.dataError
         }
     }
 }
@@ -135,6 +136,8 @@ func asked<Result>(_ body: () throws(QuestionError) -> Result) throws -> Result 
 extension ExitCode {
     /// The command line asks for something that isn't there.
     static let usage = ExitCode(64)
+    /// A file that was named can't be read (EX_NOINPUT).
+    static let noInput = ExitCode(66)
     /// Another version of this software has to be asked (EX_PROTOCOL).
     static let otherVersion = ExitCode(76)
 }

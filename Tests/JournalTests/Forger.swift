@@ -79,12 +79,12 @@ struct Forger {
         // The lowest byte of the instant: always there, and always another.
         payload[0] ^= 1
         segment.replace(steps[step], payload: payload)
-        return fitting(segment).bytes
+        return fitting(segment, after: steps[step]).bytes
     }
 
-    /// Checkpoints with counts, chain and tree of what is there now, signed with what can be had.
-    func fitting(_ segment: SegmentFrames) -> SegmentFrames {
-        resigned(segment) { checkpoint, text in
+    /// Checkpoints after frame `index` with counts, chain and tree of what is there now, signed with what can be had.
+    func fitting(_ segment: SegmentFrames, after index: Int) -> SegmentFrames {
+        resigned(segment, after: index) { checkpoint, text in
             checkpoint.sealSignature = epoch.sign(text)
             checkpoint.nodeSignature = node.sign(text)
         }
@@ -132,7 +132,8 @@ struct Forger {
     }
 
     private func resigned(
-        _ segment: SegmentFrames, next: ((Int) -> PublicKey)? = nil, sign: (inout Checkpoint, [UInt8]) -> Void
+        _ segment: SegmentFrames, after changed: Int = 0, next: ((Int) -> PublicKey)? = nil,
+        sign: (inout Checkpoint, [UInt8]) -> Void
     ) -> SegmentFrames {
         var segment = segment
         guard let opening = segment.opening else { return segment }
@@ -142,7 +143,7 @@ struct Forger {
         var size = SegmentFrames.preambleCount
         var number = 0
         for index in segment.frames.indices {
-            if segment.kind(index) == SegmentFrames.Kind.checkpoint {
+            if index > changed, segment.kind(index) == SegmentFrames.Kind.checkpoint {
                 var reader = ByteReader(segment.frames[index][8...])
                 if var checkpoint = try? Checkpoint(from: &reader) {
                     checkpoint.frames = tree.count

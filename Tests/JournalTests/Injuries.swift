@@ -26,6 +26,8 @@ struct Injury {
     var changed: [(place: Place, bytes: [UInt8]?)]
     /// Where the first changed byte is.
     var offset: Int
+    /// Parts of segments were changed, not whole ones.
+    var isWithin = true
 
     struct Place: Hashable {
         var node: Int
@@ -63,10 +65,10 @@ struct InjuredSet {
         case .deleted, .duplicated, .reordered, .transplanted: return shuffled(place, kind, &dice)
         case .tornAnywhere, .cutAtRecord: return cut(kind, &dice)
         case .segmentDeleted:
-            return Injury(changed: [(place, nil)], offset: 0)
+            return Injury(changed: [(place, nil)], offset: 0, isWithin: false)
         case .segmentsSwapped:
             let other = Place(node: (place.node + 1) % 3, segment: Int.random(in: 1...newest, using: &dice))
-            return Injury(changed: [(place, bytes[other]), (other, bytes[place])], offset: 0)
+            return Injury(changed: [(place, bytes[other]), (other, bytes[place])], offset: 0, isWithin: false)
         case .rewrittenEpoch, .tailRewritten: return rewritten(kind, place.node, &dice)
         case .begunAnew:
             let own = places.filter { $0.node == place.node }
@@ -141,6 +143,6 @@ struct InjuredSet {
         payload[byte] ^= UInt8.random(in: 1...255, using: &dice)
         segment.replace(index, payload: payload)
         return Injury(
-            changed: [(place, thieves[node].fitting(segment).bytes)], offset: offsets[index])
+            changed: [(place, thieves[node].fitting(segment, after: index).bytes)], offset: offsets[index])
     }
 }

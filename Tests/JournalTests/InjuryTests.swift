@@ -126,15 +126,29 @@ private final class Ward {
         return report.findings
     }
 
-    /// A finding names one of the hurt segments, or the one after a segment that is gone, and begins no later than the
-    /// end of the epoch that holds the injury.
+    /// A finding names a hurt segment, and a stretch that holds the first changed byte or begins within its epoch; of
+    /// segments that are gone or exchanged, the segment or its node.
     func isLocated(_ injury: Injury, by findings: [AuditFinding]) -> Bool {
         injury.changed.contains { place, bytes in
             findings.contains { finding in
-                guard let path = paths[place] else { return false }
-                if finding.path == path || bytes == nil { return true }
-                return finding.node == SmallCluster.names[place.node]
+                guard let path = paths[place], let original = set.bytes[place] else { return false }
+                guard let bytes, injury.isWithin else {
+                    return finding.path == path || finding.node == SmallCluster.names[place.node]
+                }
+                guard finding.path == path else { return false }
+                guard var offset = finding.offset.map(Int.init) else { return finding.what.name == "unreadable" }
+                if let end = finding.end, (offset..<Int(end)).contains(injury.offset) { return true }
+                // What follows has moved.
+                if offset > injury.offset { offset -= bytes.count - original.count }
+                return Self.epoch(offset, in: original) == Self.epoch(injury.offset, in: original)
             }
+        }
+    }
+
+    private static func epoch(_ offset: Int, in bytes: [UInt8]) -> Int {
+        let segment = SegmentFrames(bytes)
+        return zip(segment.frames.indices, segment.offsets).count { index, begin in
+            segment.kind(index) == SegmentFrames.Kind.checkpoint && begin < offset
         }
     }
 }

@@ -20,6 +20,10 @@ import Testing
             }
         }
         try run.end()
+        let verified = try Audit.run([scratch.path])
+        let rate = verified.records * 1_000_000_000 / max(verified.duration, 1)
+        print("verified \(verified.records) records: \(rate) records/s")
+        #expect(verified.isGood)
         // The peak so far isn't replay's (proc(5), clear_refs).
         if let file = fopen("/proc/self/clear_refs", "w") {
             fputs("5", file)

@@ -26,6 +26,9 @@ import Testing
                 let place = UInt64(index)
                 let all = UInt64(count)
                 #expect(MerkleProof.isIncluded(hashes[index], at: place, of: all, by: path, under: root))
+                var streamed = InclusionPath(to: place, of: all)
+                for hash in hashes { streamed.add(hash) }
+                #expect(streamed.hashes == path)
                 #expect(!MerkleProof.isIncluded(hashes[index], at: place + 1, of: all, by: path, under: root))
                 #expect(!MerkleProof.isIncluded(root, at: place, of: all, by: path, under: root) || count == 1)
                 #expect(!MerkleProof.isIncluded(hashes[index], at: place, of: all, by: path + [root], under: root))

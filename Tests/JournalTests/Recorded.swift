@@ -31,6 +31,7 @@ final class Recorded {
                 try writer.append(state: Self.encoded(elector))
             }
         }
+        try writer.checkpointIfDue(at: now)
         try writer.commit()
     }
 
