@@ -159,6 +159,9 @@ package enum CheckpointNote {
     /// Of a node's key under `name`.
     static func keyID(_ name: String, _ key: PublicKey) -> [UInt8] { keyID(name, key, ed25519) }
 
+    /// Likewise of a cosigner's.
+    static func cosignerID(_ name: String, _ key: PublicKey) -> [UInt8] { keyID(name, key, cosignatureType) }
+
     private static func keyID(_ name: String, _ key: PublicKey, _ type: UInt8) -> [UInt8] {
         Array(Sha256.hash(Array(name.utf8) + [0x0A, type] + key.bytes).prefix(4))
     }

@@ -237,9 +237,31 @@ package struct Pruned: Hashable, Sendable {
 
 /// Nanoseconds since 1970 in UTC, by a clock that nobody vouches for: for people who read, never for a decision.
 package struct WallClock: Hashable, Sendable {
-    package var nanoseconds: UInt64
+    /// Below 2^62, which is in 2116: differences of two, and of one and an instant, fit in 63 bits.
+    package private(set) var nanoseconds: UInt64
 
-    package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+    package init(nanoseconds: UInt64) { self.nanoseconds = min(nanoseconds, Self.limit - 1) }
+
+    static let limit: UInt64 = 1 << 62
+}
+
+extension WallClock {
+    init(from reader: inout ByteReader) throws(Malformed) {
+        let nanoseconds: UInt64 = try reader.fixed()
+        guard nanoseconds < Self.limit else { throw .outOfRange }
+        self.init(nanoseconds: nanoseconds)
+    }
+}
+
+extension Instant {
+    /// Nanoseconds: 36 years after a boot. What claims more is no clock's reading, and arithmetic stays within 63 bits.
+    static let journalLimit: UInt64 = 1 << 60
+
+    init(journal reader: inout ByteReader) throws(Malformed) {
+        let nanoseconds: UInt64 = try reader.fixed()
+        guard nanoseconds < Self.journalLimit else { throw .outOfRange }
+        self.init(nanoseconds: nanoseconds)
+    }
 }
 
 func hexadecimal(_ bytes: [UInt8]) -> String {

@@ -49,12 +49,12 @@ extension JournalRecord {
                     finding: finding, segment: try reader.varint(), offset: try reader.varint(),
                     bytes: try reader.varint(), records: try reader.varint()))
         case .closing:
-            let instant = Instant(nanoseconds: try reader.fixed())
+            let instant = try Instant(journal: &reader)
             guard let reason = Closing.Reason(rawValue: try reader.byte()) else { throw .outOfRange }
             self = .closing(Closing(instant: instant, reason: reason))
         case .cosignature: self = .cosignature(try Cosignature(from: &reader))
         case .witnessed: self = .witnessed(try Witnessed(from: &reader))
-        case .room: self = .room(Room(instant: Instant(nanoseconds: try reader.fixed()), isFull: try reader.flag()))
+        case .room: self = .room(Room(instant: try Instant(journal: &reader), isFull: try reader.flag()))
         case .pruned: self = .pruned(try Pruned(from: &reader))
         }
         try reader.finish()
@@ -63,7 +63,7 @@ extension JournalRecord {
 
 extension Step {
     init(whole reader: inout ByteReader) throws(Malformed) {
-        let instant = Instant(nanoseconds: try reader.fixed())
+        let instant = try Instant(journal: &reader)
         let digest = EffectsDigest(rawValue: try reader.fixed())
         let event = try Event(from: &reader)
         let mark = try reader.optional { (reader: inout ByteReader) throws(Malformed) in
@@ -129,8 +129,8 @@ extension Opening: Transcribable {
             epoch: try reader.varint(), key: try PublicKey(from: &reader),
             length: Span(nanoseconds: try reader.fixed()),
             root: try reader.optional { (reader: inout ByteReader) throws(Malformed) in try Signature(from: &reader) })
-        instant = Instant(nanoseconds: try reader.fixed())
-        wallClock = WallClock(nanoseconds: try reader.fixed())
+        instant = try Instant(journal: &reader)
+        wallClock = try WallClock(from: &reader)
         bootID = try reader.raw(count: 16)
         software = try reader.text(atMost: Self.softwareLimit)
         genesis = try reader.blob(atMost: JournalFrame.payloadLimit)
@@ -153,8 +153,8 @@ extension Checkpoint: Transcribable {
     }
 
     package init(from reader: inout ByteReader) throws(Malformed) {
-        instant = Instant(nanoseconds: try reader.fixed())
-        wallClock = WallClock(nanoseconds: try reader.fixed())
+        instant = try Instant(journal: &reader)
+        wallClock = try WallClock(from: &reader)
         epoch = try reader.varint()
         frames = try reader.varint()
         root = try reader.raw(count: 32)

@@ -68,7 +68,7 @@ struct RunDecoder {
             base = expected
         }
         let instant = base &+ distance
-        guard instant >= lastInstant else { throw .outOfRange }
+        guard instant >= lastInstant, instant < Instant.journalLimit else { throw .outOfRange }
         return instant
     }
 

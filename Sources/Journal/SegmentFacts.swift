@@ -164,6 +164,9 @@ package struct Sightings: Sendable {
         }
     }
 
+    /// Nodes that one segment speaks of: those of a cluster, and of some configurations of it.
+    private static let trackLimit = 128
+
     private var tracks: [[UInt8]: Track] = [:]
 
     package mutating func add(_ sighting: Sighting, of key: [UInt8]) {
@@ -172,6 +175,7 @@ package struct Sightings: Sendable {
         {
             return
         }
+        guard tracks[key] != nil || tracks.count < Self.trackLimit else { return }
         tracks[key, default: Track()].add(sighting)
     }
 

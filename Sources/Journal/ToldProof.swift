@@ -95,7 +95,9 @@ package struct ToldProof: Sendable {
         for (peer, key) in keys.sorted(by: { $0.key < $1.key }) where peer != node {
             let name = "electd/\(clusterTag)/\(CheckpointNote.keyName(peer))"
             guard let line = signatures.first(where: { $0.name == name }) else { continue }
-            guard CheckpointNote.isCosigned(text, by: key, with: line.bytes) else { throw .cosignature(of: peer) }
+            guard line.keyID == CheckpointNote.cosignerID(name, key),
+                CheckpointNote.isCosigned(text, by: key, with: line.bytes)
+            else { throw .cosignature(of: peer) }
             cosigners.append(peer)
         }
         return cosigners

@@ -50,7 +50,8 @@ final class CausalMerge {
         nodes = archive.nodes.count
         byNode = Array(repeating: nil, count: nodes)
         for journal in archive.journals {
-            guard let node = archive.nodes.firstIndex(of: journal.node) else { continue }
+            // Of two that claim one name only the first is read; the archive says so.
+            guard let node = archive.nodes.firstIndex(of: journal.node), byNode[node] == nil else { continue }
             let stream = Stream(NodeReplay(journal, node: node, segments: segments(journal)), nodes: nodes)
             byNode[node] = streams.count
             streams.append(stream)
@@ -144,7 +145,9 @@ final class CausalMerge {
             stream.incarnation = opening.incarnation
             stream.lastSent = stream.replay.elector?.lastSequence.rawValue ?? 0
             if !continues, let elector = stream.replay.elector {
-                frame.bounds.driftPPM = max(frame.bounds.driftPPM, Int64(elector.rules.timing.driftPPM) * 2)
+                // As the lease's arithmetic bounds it.
+                let drift = min(Int64(elector.rules.timing.driftPPM), 500_000)
+                frame.bounds.driftPPM = max(frame.bounds.driftPPM, drift * 2)
             }
         case .step(let taken):
             stream.vector[stream.replay.node] &+= 1

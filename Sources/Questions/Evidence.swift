@@ -4,10 +4,14 @@ import Wire
 
 /// `electd evidence`: what no honest node would have done, with what proves it.
 extension Chronicle {
-    package func evidence() -> Answer {
+    /// - Parameters:
+    ///   - groups: in which votes were given; nil for all.
+    ///   - node: whose votes and histories; nil for all.
+    package func evidence(_ groups: [GroupID]? = nil, node: Int? = nil) -> Answer {
         var lines: [String] = []
         var found: [JSONText] = []
-        for double in votes.doubles {
+        for double in votes.doubles
+        where (node == nil || node == double.key.voter) && (groups?.contains(double.key.group) ?? true) {
             let proven = isSigned(double.first, double.key) && isSigned(double.second, double.key)
             lines.append(
                 "\(name(double.key.voter)) voted twice in term \(double.key.term.rawValue) of "
@@ -17,12 +21,14 @@ extension Chronicle {
                     + (proven ? "signed by it: that proves it" : "here, but not both with its signature"))
             found.append(json(double, proven: proven))
         }
-        for fork in forks() {
+        for fork in forks() where node == nil || archive.nodes[node ?? 0] == fork.node {
             lines.append(fork.text)
             found.append(fork.json)
         }
         for happening in happenings {
-            guard case .accused = happening.what else { continue }
+            guard case .accused(let voter, let group, _) = happening.what, node == nil || node == voter,
+                groups?.contains(group) ?? true
+            else { continue }
             lines.append("\(name(happening.node)) noticed: \(text(happening.what)) (\(name(happening.name)))")
         }
         if lines.isEmpty { lines.append("no evidence of a double vote or of two histories in these journals") }
@@ -65,12 +71,13 @@ extension Chronicle {
     }
 
     /// One key, two histories: segments of one number that aren't the same, or one name with two keys.
-    private func forks() -> [(text: String, json: JSONText)] {
-        var found: [(text: String, json: JSONText)] = []
+    private func forks() -> [(node: String, text: String, json: JSONText)] {
+        var found: [(node: String, text: String, json: JSONText)] = []
         for journal in archive.journals {
             for (one, other) in zip(journal.segments, journal.segments.dropFirst()) where one.number == other.number {
                 found.append(
                     (
+                        journal.node,
                         "\(harmless(journal.node)): two files claim to be segment \(one.number): \(harmless(one.path)) "
                             + "and \(harmless(other.path))",
                         .fields([
@@ -84,6 +91,7 @@ extension Chronicle {
             {
                 found.append(
                     (
+                        journal.node,
                         "\(harmless(journal.node)): journals with two keys claim that name: \(journal.key) and \(twin.key)",
                         .fields([
                             "kind": .text("two_keys"), "node": .text(harmless(journal.node)),

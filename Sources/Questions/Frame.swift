@@ -29,6 +29,8 @@ struct Frame {
     }
 
     private static let noteLimit = 100_000
+    /// No step is later (Specs/journal.md); so sums and differences of moments fit in 63 bits.
+    private static let instantLimit: Int64 = 1 << 60
 
     var clocks: [Clock] = []
     var bounds = ClockBounds()
@@ -66,7 +68,8 @@ struct Frame {
     }
 
     func moment(_ clock: Int, _ instant: Instant) -> Moment {
-        let at = Int64(clamping: instant.nanoseconds)
+        // What a state in a journal says may be any number.
+        let at = min(Int64(clamping: instant.nanoseconds), Self.instantLimit)
         guard clock != reference else { return Moment(earliest: at &+ epoch, latest: at &+ epoch) }
         if let difference = bounds.difference(from: clock, to: reference, at: at, clocks: clocks.count) {
             return Moment(
@@ -75,6 +78,13 @@ struct Frame {
         // No message ties the two: the wall clocks' word, and a second for what they may be off.
         let wall = at &+ (offset(clock, at)?.low ?? 0)
         return Moment(earliest: wall &- 1_000_000_000, latest: wall &+ 1_000_000_000)
+    }
+
+    /// Also before the clock's boot.
+    private func moment(_ clock: Int, _ instant: Int64) -> Moment {
+        guard instant < 0 else { return moment(clock, Instant(nanoseconds: UInt64(instant))) }
+        let boot = moment(clock, Instant.zero)
+        return Moment(earliest: boot.earliest + instant, latest: boot.latest + instant)
     }
 
     /// Where a moment may lie on a clock.
@@ -104,8 +114,8 @@ struct Frame {
         guard !notes.isEmpty else { return nil }
         let next = notes.firstIndex { $0.wall >= wall } ?? notes.count - 1
         let offsets = [notes[max(0, next - 1)], notes[next]].map { $0.wall &- $0.instant }
-        let early = moment(clock, Instant(nanoseconds: UInt64(max(0, wall &- (offsets.max() ?? 0)))))
-        let late = moment(clock, Instant(nanoseconds: UInt64(max(0, wall &- (offsets.min() ?? 0)))))
+        let early = moment(clock, wall - (offsets.max() ?? 0))
+        let late = moment(clock, wall - (offsets.min() ?? 0))
         return Moment(earliest: min(early.earliest, late.earliest), latest: max(early.latest, late.latest))
     }
 }

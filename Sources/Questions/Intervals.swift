@@ -3,7 +3,9 @@ import Election
 /// `electd overlaps`, `gaps` and `flaps`: what the holding of a group looks like over time.
 extension Chronicle {
     /// Stretches in which two nodes held one group at the same true time.
-    package func overlaps(_ groups: [GroupID], in window: Window = Window()) -> Answer {
+    ///
+    /// - Parameter node: one of the two; nil for any.
+    package func overlaps(_ groups: [GroupID], node: Int? = nil, in window: Window = Window()) -> Answer {
         var lines: [String] = []
         var found: [JSONText] = []
         var certain = 0
@@ -11,7 +13,9 @@ extension Chronicle {
             let spans = within(window, spans(of: group))
             for (place, one) in spans.enumerated() {
                 for other in spans.dropFirst(place + 1) where other.tenure.node != one.tenure.node {
-                    guard let overlap = overlap(one, other) else { continue }
+                    guard node == nil || node == one.tenure.node || node == other.tenure.node,
+                        let overlap = overlap(one, other)
+                    else { continue }
                     certain += overlap.isCertain ? 1 : 0
                     lines.append(overlap.text)
                     found.append(overlap.json)
@@ -62,7 +66,9 @@ extension Chronicle {
     }
 
     /// Stretches in which nobody held the group, by true time: at least and at most so long.
-    package func gaps(_ groups: [GroupID], in window: Window = Window()) -> Answer {
+    ///
+    /// - Parameter node: who held it before or afterwards; nil for any.
+    package func gaps(_ groups: [GroupID], node: Int? = nil, in window: Window = Window()) -> Answer {
         var lines: [String] = []
         var found: [JSONText] = []
         for group in groups {
@@ -70,7 +76,8 @@ extension Chronicle {
             for (place, span) in spans.enumerated() {
                 let earlier = spans[..<place].filter { $0.from.earliest <= span.from.earliest }
                 guard let last = earlier.max(by: { $0.surely.middle < $1.surely.middle }),
-                    last.surely.latest < span.from.earliest
+                    last.surely.latest < span.from.earliest,
+                    node == nil || node == last.tenure.node || node == span.tenure.node
                 else { continue }
                 let gap = Gap(
                     from: last.surely.earliest, to: span.from.latest,
@@ -78,7 +85,9 @@ extension Chronicle {
                 lines.append(text(gap, group, last, span))
                 found.append(json(gap, group, last, span))
             }
-            if let last = spans.max(by: { $0.surely.middle < $1.surely.middle }), !last.tenure.isOpen {
+            if let last = spans.max(by: { $0.surely.middle < $1.surely.middle }), !last.tenure.isOpen,
+                node == nil || node == last.tenure.node
+            {
                 lines.append(
                     "\(archive.group(group)): nobody since \(last.surely.text), after \(name(last.tenure.node))")
                 found.append(
@@ -122,23 +131,29 @@ extension Chronicle {
     }
 
     /// How often a group changed hands, counted by why.
-    package func flaps(_ groups: [GroupID], in window: Window = Window(), byCause: Bool) -> Answer {
+    ///
+    /// - Parameter node: who took it; nil for any.
+    package func flaps(
+        _ groups: [GroupID], node: Int? = nil, in window: Window = Window(), byCause: Bool
+    ) -> Answer {
         var lines: [String] = []
         var found: [JSONText] = []
         for group in groups {
             let spans = within(window, spans(of: group))
             var counts: [String: Int] = [:]
-            for span in spans {
+            let counted = spans.filter { node == nil || node == $0.tenure.node }
+            for span in counted {
                 let why = byCause ? ending(span) : "taken: \(span.tenure.reason.text)"
                 counts[span.tenure.isOpen && byCause && isLast(span, spans) ? "still held" : why, default: 0] += 1
             }
-            lines.append("\(archive.group(group)): taken \(spans.count) times")
+            let by = node.map { " by \(name($0))" } ?? ""
+            lines.append("\(archive.group(group)): taken \(counted.count) times\(by)")
             for (why, count) in counts.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
                 lines.append("  \(count)  \(why)")
             }
             found.append(
                 .fields([
-                    "group": .text(archive.group(group)), "taken": .number(spans.count),
+                    "group": .text(archive.group(group)), "taken": .number(counted.count),
                     "by": .list(
                         counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map {
                             .fields(["cause": .text($0.key), "count": .number($0.value)])

@@ -27,6 +27,8 @@ package struct JournalArchive: Sendable {
     /// All nodes of the cluster by any journal's rules, sorted: the places that this module numbers nodes by.
     package var nodes: [String] = []
     package var groups: [GroupName] = []
+    /// Keys of nodes by the word of the others.
+    private var named: [String: Set<[UInt8]>] = [:]
 
     package struct GroupName: Hashable, Sendable {
         package var id: GroupID
@@ -35,6 +37,7 @@ package struct JournalArchive: Sendable {
     }
 
     static let nodeLimit = 256
+    static let groupLimit = 4096
 
     /// - Parameters:
     ///   - paths: segments, journal directories or state directories, of any number of nodes.
@@ -57,13 +60,26 @@ package struct JournalArchive: Sendable {
             if let trouble = archive.troubles.first { throw .unreadable(trouble) }
             throw .noJournal(paths.map { harmless($0) })
         }
-        archive.journals.sort { ($0.node, $0.key.description) < ($1.node, $1.key.description) }
+        archive.sortJournals()
         for place in archive.journals.indices {
             archive.journals[place].segments.sort { ($0.number, $0.path) < ($1.number, $1.path) }
         }
         archive.nodes.sort()
         archive.groups.sort { $0.name < $1.name }
         return archive
+    }
+
+    /// By node; of several that claim one name, the one whose key the others' rules name comes first.
+    private mutating func sortJournals() {
+        func rank(_ journal: Journal) -> (String, Int, String) {
+            (journal.node, named[journal.node]?.contains(journal.key.bytes) == true ? 0 : 1, journal.key.description)
+        }
+        journals.sort { rank($0) < rank($1) }
+        for (one, other) in zip(journals, journals.dropFirst()) where one.node == other.node {
+            troubles.append(
+                "two keys claim to be \(harmless(one.node)): the journal of \(other.key) is left out; see evidence, and "
+                    + "give the right key with --key")
+        }
     }
 
     private mutating func add(_ path: String, _ keys: [String: PublicKey]) throws(QuestionError) {
@@ -99,7 +115,11 @@ package struct JournalArchive: Sendable {
         var genesis = ByteReader(opening.genesis)
         if let elector = try? Elector(from: &genesis) {
             names += elector.rules.nodes.map(\.name)
-            for group in elector.rules.groups where !groups.contains(where: { $0.id == group.id }) {
+            for node in elector.rules.nodes where node.name != opening.node && named.count < Self.nodeLimit {
+                if (named[node.name]?.count ?? 0) < 8 { named[node.name, default: []].insert(node.key) }
+            }
+            for group in elector.rules.groups
+            where groups.count < Self.groupLimit && !groups.contains(where: { $0.id == group.id }) {
                 groups.append(GroupName(id: group.id, name: group.name, isPair: group.mode == .pair))
             }
         }

@@ -159,7 +159,9 @@ struct Lanes {
                 close(state.key, at)
             }
         }
-        for key in open.keys.sorted() { close(key, page.extent.latest) }
+        // Not beyond what the node's journal shows.
+        let ends = chronicle.lives.filter { $0.node == node }.map { chronicle.frame.moment($0.clock, $0.until).middle }
+        for key in open.keys.sorted() { close(key, ends.max() ?? page.extent.latest) }
         return parts
     }
 

@@ -86,6 +86,7 @@ final class NodeReplay {
             let continues =
                 previous?.incarnation == opening.incarnation && previous.map { $0.segment + 1 } == opening.segment
             previous = opening
+            sum = EffectsSum()
             var genesis = ByteReader(opening.genesis)
             elector = try? Elector(from: &genesis)
             return elector == nil ? end(.otherVersion) : .opened(opening, continues: continues)

@@ -3,6 +3,9 @@ import Glibc
 /// Times as people write and read them.
 package enum TimeText {
     static let second: Int64 = 1_000_000_000
+    /// Later than any journal's clock (Specs/journal.md).
+    private static let latest: Int64 = 1 << 62
+    private static let longest: Int64 = 1 << 60
 
     /// A time that is asked for.
     package enum Asked: Hashable, Sendable {
@@ -19,9 +22,9 @@ package enum TimeText {
         guard let first = text.utf8.first, text.utf8.count <= 64 else { return nil }
         let rest = String(text.dropFirst())
         switch first {
-        case UInt8(ascii: "@"): return decimal(rest, unit: second).map { .wall($0) }
-        case UInt8(ascii: "-"): return span(rest).map { .beforeEnd($0) }
-        case UInt8(ascii: "+"): return span(rest).map { .afterStart($0) }
+        case UInt8(ascii: "@"): return decimal(rest, unit: second).flatMap { $0 < latest ? .wall($0) : nil }
+        case UInt8(ascii: "-"): return span(rest).flatMap { $0 < longest ? .beforeEnd($0) : nil }
+        case UInt8(ascii: "+"): return span(rest).flatMap { $0 < longest ? .afterStart($0) : nil }
         default:
             if text == "end" || text == "now" { return .beforeEnd(0) }
             return date(text).map { .wall($0) }
@@ -95,7 +98,8 @@ package enum TimeText {
         parts.tm_min = Int32(minute)
         parts.tm_sec = Int32(seconds)
         let unix = Int64(timegm(&parts)) - zone
-        guard unix >= 0, unix < 9_000_000_000 else { return nil }
+        // timegm makes a day of March of the 30th of February; a leap second is the next minute's first.
+        guard seconds == 60 || Int(parts.tm_mday) == day, unix >= 0, unix < latest / second else { return nil }
         return unix * second + fraction
     }
 

@@ -90,12 +90,18 @@ package struct WhatIf {
         case unknown
     }
 
-    package func answer(_ groups: [GroupID], in window: Chronicle.Window) throws(QuestionError) -> Answer {
+    /// - Parameter node: whose moves; nil for all.
+    package func answer(
+        _ groups: [GroupID], node: Int? = nil, in window: Chronicle.Window
+    ) throws(QuestionError) -> Answer {
         var lines: [String] = []
         var found: [JSONText] = []
         var prevented = 0
         for group in groups {
-            for span in chronicle.within(window, chronicle.spans(of: group)).suffix(500) {
+            let spans = chronicle.within(window, chronicle.spans(of: group)).filter {
+                node == nil || node == $0.tenure.node
+            }
+            for span in spans.suffix(500) {
                 let tenure = span.tenure
                 try judge(tenure.fromRecord, tenure, .take(group), "took", &lines, &found, &prevented)
                 if tenure.gaveUpAt != nil {

@@ -2,21 +2,27 @@ import Election
 
 /// `electd who-held`: who held a group at a moment, and how sure that is.
 extension Chronicle {
-    package func whoHeld(_ group: GroupID, at asked: TimeText.Asked) throws(QuestionError) -> Answer {
+    /// - Parameter node: whether this one did; nil: who of all.
+    package func whoHeld(
+        _ group: GroupID, at asked: TimeText.Asked, node: Int? = nil
+    ) throws(QuestionError) -> Answer {
         let (moment, notes) = try moment(of: asked)
         var sure: [HeldSpan] = []
         var possible: [HeldSpan] = []
-        for span in spans(of: group) {
+        for span in spans(of: group) where node == nil || node == span.tenure.node {
             if span.from.latest <= moment.earliest && span.surely.earliest >= moment.latest {
                 sure.append(span)
             } else if span.from.earliest <= moment.latest && span.atMost.map({ $0 >= moment.earliest }) ?? true {
                 possible.append(span)
             }
         }
-        let said = claims(of: group, at: moment)
+        let said = claims(of: group, at: moment).filter { node == nil || node == $0.speaker }
         // At most one holds in majority mode: who surely held leaves no room for who only may have.
         if let holder = sure.first, !holder.tenure.isPair { possible.removeAll() }
-        let verdict = verdict(group, moment, sure, possible, said)
+        var verdict = verdict(group, moment, sure, possible, said, among: node.map { [$0] } ?? candidates(for: group))
+        if verdict.word == "nobody", let beyond = beyond(moment) {
+            verdict = Verdict(word: "unknown", text: "unknown: no evidence", because: [beyond])
+        }
         var lines = [
             "\(archive.group(group)) at \(moment.text): \(verdict.text)"
         ]
@@ -33,6 +39,14 @@ extension Chronicle {
             ]).fields)
     }
 
+    /// Of a time that no journal reaches, none says that nothing was held then.
+    private func beyond(_ moment: Moment) -> String? {
+        guard let extent else { return nil }
+        if moment.earliest < extent.earliest { return "these journals begin at \(TimeText.text(extent.earliest))" }
+        if moment.latest > extent.latest { return "these journals end at \(TimeText.text(extent.latest))" }
+        return nil
+    }
+
     private struct Verdict {
         var word: String
         var text: String
@@ -40,7 +54,8 @@ extension Chronicle {
     }
 
     private func verdict(
-        _ group: GroupID, _ moment: Moment, _ sure: [HeldSpan], _ possible: [HeldSpan], _ said: [Claim]
+        _ group: GroupID, _ moment: Moment, _ sure: [HeldSpan], _ possible: [HeldSpan], _ said: [Claim],
+        among candidates: [Int]
     ) -> Verdict {
         if sure.count == 1 {
             let others = possible.map { name($0.tenure.node) }.joined(separator: ", ")
@@ -51,7 +66,7 @@ extension Chronicle {
             let names = sure.map { name($0.tenure.node) }.joined(separator: " and ")
             return Verdict(word: "several", text: "\(names), both certainly")
         }
-        let blind = candidates(for: group).filter { !covers($0, moment) && !wasDown($0, moment) }
+        let blind = candidates.filter { !covers($0, moment) && !wasDown($0, moment) }
         if let one = possible.first {
             let names = possible.map { name($0.tenure.node) }.joined(separator: " or ")
             let rest = blind.filter { node in !possible.contains { $0.tenure.node == node } }
@@ -66,6 +81,10 @@ extension Chronicle {
                 because: explain(blind, moment))
         }
         if blind.isEmpty {
+            guard candidates.count > 1 else {
+                let only = candidates.map { name($0) }.joined()
+                return Verdict(word: "nobody", text: "not \(only)", because: ["its journal shows that it didn't"])
+            }
             return Verdict(
                 word: "nobody", text: "nobody",
                 because: ["every node that may hold it shows in its journal that it didn't"])

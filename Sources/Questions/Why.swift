@@ -15,8 +15,8 @@ package struct Why {
 
     /// What is asked to be explained.
     package enum Question: Hashable, Sendable {
-        /// The last time that a group changed hands, or was left by its holder.
-        case last(GroupID?)
+        /// The last time that a group changed hands, or was left by its holder; nil for any group, and any node.
+        case last(GroupID?, node: Int?)
         case record(RecordName)
         /// Who holds it, or why nobody does.
         case state(GroupID, TimeText.Asked)
@@ -25,7 +25,7 @@ package struct Why {
     package func explain(_ question: Question) throws(QuestionError) -> Answer {
         let explanation: Explanation
         switch question {
-        case .last(let group): explanation = try explainLast(group)
+        case .last(let group, let node): explanation = try explainLast(group, node)
         case .record(let record): explanation = try explain(record)
         case .state(let group, let asked): explanation = try explain(group, at: asked)
         }
@@ -76,12 +76,13 @@ package struct Why {
 
 // Finding what is asked about.
 extension Why {
-    private func explainLast(_ group: GroupID?) throws(QuestionError) -> Explanation {
+    private func explainLast(_ group: GroupID?, _ node: Int?) throws(QuestionError) -> Explanation {
         var last: (at: Moment, explain: () -> Explanation)?
         func consider(_ at: Moment, _ explain: @escaping () -> Explanation) {
             if last.map({ $0.at.middle <= at.middle }) ?? true { last = (at, explain) }
         }
-        for tenure in chronicle.tenures where group == nil || tenure.group == group {
+        for tenure in chronicle.tenures
+        where (group == nil || tenure.group == group) && (node == nil || tenure.node == node) {
             consider(chronicle.frame.moment(tenure.clock, tenure.from)) { self.took(tenure, depth: 0) }
             if tenure.gaveUpAt != nil {
                 consider(chronicle.frame.moment(tenure.clock, tenure.lastSeen)) { self.gaveUp(tenure, depth: 0) }
@@ -89,9 +90,14 @@ extension Why {
                 consider(chronicle.frame.moment(tenure.clock, tenure.lastSeen)) { self.ended(tenure) }
             }
         }
-        guard let last else { throw .nothingHappened("no group was ever taken in these journals") }
+        guard let last else {
+            let by = node.map { " by \(chronicle.name($0))" } ?? ""
+            throw .nothingHappened("no group was ever taken\(by) in these journals")
+        }
         var explanation = last.explain()
-        if let group = group ?? chronicle.tenures.last?.group { addIfNobody(group, since: last.at, &explanation) }
+        if node == nil, let group = group ?? chronicle.tenures.last?.group {
+            addIfNobody(group, since: last.at, &explanation)
+        }
         return explanation
     }
 

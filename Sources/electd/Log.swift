@@ -82,10 +82,17 @@ struct Log: ParsableCommand {
                 check it with to standard error.
                 """)
 
-        @Argument(help: "A segment.")
-        var segment: String
+        @Argument(help: "A segment; or a journal or state directory, for its newest segment.")
+        var journal: String
 
         func run() throws {
+            let segment: String
+            do throws(SystemError) {
+                segment = try SegmentDirectory.files(of: journal).last ?? journal
+            } catch {
+                Talk.say("electd: \(error)")
+                throw ExitCode.difference
+            }
             do throws(JournalDamage) {
                 guard let found = try CheckpointNote.last(of: segment) else {
                     Talk.say("electd: \(segment): no checkpoint")

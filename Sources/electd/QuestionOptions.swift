@@ -86,6 +86,16 @@ struct QuestionOptions: ParsableArguments {
         return [try asked { () throws(QuestionError) in try chronicle.group(named: group) }]
     }
 
+    /// The node that is asked about; nil for all.
+    func node(_ chronicle: Chronicle) throws -> Int? {
+        try asked { () throws(QuestionError) in try place(chronicle) }
+    }
+
+    func place(_ chronicle: Chronicle) throws(QuestionError) -> Int? {
+        guard let node else { return nil }
+        return try chronicle.place(of: node)
+    }
+
     func pinned() throws -> [String: PublicKey] {
         var pins: [String: PublicKey] = [:]
         if let config {

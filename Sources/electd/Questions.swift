@@ -19,7 +19,9 @@ struct WhoHeld: ParsableCommand {
         let time = try options.time(at)
         let chronicle = try options.chronicle()
         try options.show(
-            asked { () throws(QuestionError) in try chronicle.whoHeld(chronicle.group(named: what), at: time) })
+            asked { () throws(QuestionError) in
+                try chronicle.whoHeld(chronicle.group(named: what), at: time, node: options.place(chronicle))
+            })
     }
 }
 
@@ -41,11 +43,18 @@ struct WhyVerb: ParsableCommand {
 
     func run() throws {
         let time = try at.map { try options.time($0) }
-        let chronicle = try options.chronicle()
+        var (event, all) = (event, options)
+        if !["last", "state"].contains(event) && !event.contains(":") {
+            // No event is named: it is the first journal.
+            all.journals.insert(event, at: 0)
+            event = "last"
+        }
+        let chronicle = try all.chronicle()
         let question: Why.Question
         switch event {
         case "last" where time == nil:
-            question = .last(options.group == nil ? nil : try options.groups(chronicle).first)
+            question = .last(
+                options.group == nil ? nil : try options.groups(chronicle).first, node: try options.node(chronicle))
         case "last", "state":
             guard let group = try options.groups(chronicle).first else {
                 throw ValidationError("there is no group in these journals")
@@ -67,7 +76,9 @@ struct Overlaps: ParsableCommand {
 
     func run() throws {
         let chronicle = try options.chronicle()
-        try options.show(chronicle.overlaps(options.groups(chronicle), in: options.stretch(chronicle)))
+        try options.show(
+            chronicle.overlaps(options.groups(chronicle), node: options.node(chronicle), in: options.stretch(chronicle))
+        )
     }
 }
 
@@ -78,7 +89,8 @@ struct Gaps: ParsableCommand {
 
     func run() throws {
         let chronicle = try options.chronicle()
-        try options.show(chronicle.gaps(options.groups(chronicle), in: options.stretch(chronicle)))
+        try options.show(
+            chronicle.gaps(options.groups(chronicle), node: options.node(chronicle), in: options.stretch(chronicle)))
     }
 }
 
@@ -97,6 +109,8 @@ struct Flaps: ParsableCommand {
     func run() throws {
         let chronicle = try options.chronicle()
         try options.show(
-            chronicle.flaps(options.groups(chronicle), in: options.stretch(chronicle), byCause: by == .cause))
+            chronicle.flaps(
+                options.groups(chronicle), node: options.node(chronicle), in: options.stretch(chronicle),
+                byCause: by == .cause))
     }
 }

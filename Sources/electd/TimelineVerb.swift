@@ -19,9 +19,7 @@ struct TimelineVerb: ParsableCommand {
         let chronicle = try options.chronicle()
         let window = try options.stretch(chronicle)
         let groups = options.group == nil ? nil : try options.groups(chronicle)
-        let node = try options.node.map { name in
-            try asked { () throws(QuestionError) in try chronicle.place(of: name) }
-        }
+        let node = try options.node(chronicle)
         guard let html else {
             return try options.show(Timeline(chronicle, groups: groups, node: node, in: window).answer)
         }
@@ -51,9 +49,10 @@ struct WhatIfVerb: ParsableCommand {
         let chronicle = try options.chronicle()
         let window = try options.stretch(chronicle)
         let groups = try options.groups(chronicle)
+        let node = try options.node(chronicle)
         try options.show(
             asked { () throws(QuestionError) in
-                try WhatIf(chronicle, settings: set).answer(groups, in: window)
+                try WhatIf(chronicle, settings: set).answer(groups, node: node, in: window)
             })
     }
 }
@@ -65,7 +64,11 @@ struct EvidenceVerb: ParsableCommand {
 
     @OptionGroup var options: QuestionOptions
 
-    func run() throws { try options.show(options.chronicle().evidence()) }
+    func run() throws {
+        let chronicle = try options.chronicle()
+        let groups = options.group == nil ? nil : try options.groups(chronicle)
+        try options.show(chronicle.evidence(groups, node: options.node(chronicle)))
+    }
 }
 
 extension Log {
@@ -82,9 +85,7 @@ extension Log {
         func run() throws {
             let chronicle = try options.chronicle()
             let groups = options.group == nil ? nil : try options.groups(chronicle)
-            let node = try options.node.map { name in
-                try asked { () throws(QuestionError) in try chronicle.place(of: name) }
-            }
+            let node = try options.node(chronicle)
             let timeline = Timeline(chronicle, groups: groups, node: node, in: try options.stretch(chronicle))
             // print is buffered; a reader that went away ends the process by SIGPIPE, as it should.
             Export.write(timeline, as: format) { print($0) }

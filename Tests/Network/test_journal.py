@@ -1,10 +1,13 @@
 """The journal of a real run: it replays, and tampering shows."""
 
+import base64
+import json
 import shutil
 import time
 from pathlib import Path
 
 from harness import Stage, expect, test
+from labkit import proof
 from labkit.commands import run
 from labkit.crashes import judge, kill_at_random
 
@@ -80,3 +83,30 @@ def journals_speak_for_each_other(stage: Stage) -> None:
     victim.write_bytes(content)
     for copy in copies:
         shutil.rmtree(copy)
+
+
+@test("prove: a decision's proof holds for a checker that has nothing of electd, and no altered one does")
+def proof_stands_alone(stage: Stage) -> None:
+    holder = stage.settle()
+    stage.transfer(stage.cluster.other(holder))
+    stage.settle()
+    stage.cluster.stop()
+    nodes = stage.cluster.nodes
+    program = str(nodes["fred"].program)
+    journals = [str(path) for node in nodes.values() for path in node.journals()]
+    events = json.loads(run(program, "timeline", "--json", *journals).stdout)["events"]
+    taken = [event["record"] for event in events if event["kind"] == "taken"]
+    expect(len(taken) >= 2, f"no two moves: {taken}")
+    for record in taken[-2:]:
+        told = json.loads(run(program, "prove", record, "--json", *journals).stdout)
+        keys = {told["node"]: base64.b64decode(told["key"].removeprefix("ed25519:"))}
+        frame, _ = proof.check(told["proof"], keys)
+        expect(frame.hex() == told["frame"] and told["record"] == record, f"another frame: {told['text']}")
+        pinned = ("--key", f"{told['node']}={told['key']}")
+        again = run(program, "prove", "--check", "-", *pinned, text_in=told["proof"])
+        expect("genuine" in again.stdout and told["node"] in again.stdout, again.stdout)
+        bent = told["proof"].replace("\nindex ", "\nindex 1", 1)
+        refused = run(program, "prove", "--check", "-", *pinned, text_in=bent, check=False)
+        expect(refused.returncode == 65 and "altered" in refused.stderr, f"{refused.returncode}: {refused.stderr}")
+    open_end = run(program, "prove", "fred:1:999999999", *journals, check=False)
+    expect(open_end.returncode == 64 and "records 0 to" in open_end.stderr, f"{open_end.returncode}: {open_end.stderr}")

@@ -48,6 +48,43 @@ import Testing
         #expect(word(early) == "nobody", "\(early.lines)")
     }
 
+    /// Of a time before the first record nobody says anything, in whatever form it is asked for.
+    @Test func beforeAndBeyondTheEvidenceNothingIsClaimed() throws {
+        let (cluster, _) = try moved()
+        let chronicle = try chronicle(cluster, ["ethyl", "fred", "lucy"])
+        let group = try chronicle.group(named: "router37")
+        for text in ["2000-01-01T00:00:00Z", "@1", "-30h"] {
+            let answer = try chronicle.whoHeld(group, at: try #require(TimeText.parse(text)))
+            #expect(word(answer) == "unknown" && answer.lines.contains { $0.contains("begin at") }, "\(answer.lines)")
+        }
+        #expect(
+            word(try chronicle.whoHeld(group, at: try #require(TimeText.parse("2100-01-01T00:00:00Z")))) != "nobody")
+        for text in [
+            "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "@99999999999", "-99999999h", "13:05", "", "-", "@",
+        ] {
+            #expect(TimeText.parse(text) == nil, "\(text)")
+        }
+    }
+
+    @Test func everyQuestionIsFilteredByNode() throws {
+        let (cluster, cutAt) = try moved()
+        let chronicle = try chronicle(cluster, ["ethyl", "fred", "lucy"])
+        let group = try chronicle.group(named: "router37")
+        let (ethyl, fred, lucy) = (
+            try chronicle.place(of: "ethyl"), try chronicle.place(of: "fred"), try chronicle.place(of: "lucy")
+        )
+        let time = try at(cutAt - 100_000_000)
+        #expect(word(try chronicle.whoHeld(group, at: time, node: fred)) == "held")
+        #expect(word(try chronicle.whoHeld(group, at: time, node: ethyl)) == "nobody")
+        #expect(chronicle.flaps([group], node: ethyl, byCause: true).lines[0].contains("taken 1 times by ethyl"))
+        #expect(chronicle.gaps([group], node: lucy).lines == ["no gap between one holder and the next"])
+        #expect(chronicle.gaps([group], node: fred).lines[0].contains("after fred"))
+        let why = try Why(chronicle).explain(.last(group, node: fred))
+        #expect(why.lines[0].contains("fred gave up"), "\(why.lines)")
+        let moves = try WhatIf(chronicle, settings: ["lease=600ms"]).answer([group], node: ethyl, in: .init())
+        #expect(moves.lines.filter { $0.contains("ethyl took") }.count == 1 && !moves.lines[0].contains("fred"))
+    }
+
     @Test func oneJournalAnswersAsFarAsItKnows() throws {
         let (cluster, cutAt) = try moved()
         let lucy = try chronicle(cluster, ["lucy"])
@@ -105,7 +142,7 @@ import Testing
         let chronicle = try chronicle(cluster, ["ethyl", "fred"])
         let overlaps = chronicle.overlaps(chronicle.groups)
         #expect(!overlaps.isGood && overlaps.lines[0].contains("both held it"), "\(overlaps.lines)")
-        let answer = try Why(chronicle).explain(.last(nil))
+        let answer = try Why(chronicle).explain(.last(nil, node: nil))
         #expect(answer.lines[0].contains("the other node holds too"), "\(answer.lines)")
         #expect(answer.lines.contains { $0.hasPrefix("cause: double_holder") })
     }

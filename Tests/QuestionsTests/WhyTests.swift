@@ -7,7 +7,7 @@ import Testing
     private func causes(_ cluster: Cluster, _ paths: [String]? = nil) throws -> [String] {
         try cluster.commit()
         let archive = try JournalArchive.open(paths ?? cluster.journals)
-        let answer = try Why(try Chronicle.read(archive)).explain(.last(nil))
+        let answer = try Why(try Chronicle.read(archive)).explain(.last(nil, node: nil))
         guard case .list(let causes)? = answer.json["causes"] else { return [] }
         return causes.map { cause in
             let kind = text(cause["kind"])

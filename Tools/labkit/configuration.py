@@ -35,6 +35,10 @@ class Settings:
     """Of the first service, as YAML on one line."""
     metrics: str = ""
     """Where every node tells its metrics."""
+    journal: str = ""
+    """The section `journal`, as YAML on one line."""
+    log: str = ""
+    """The section `log`, as YAML on one line."""
     election: str = ""
     """The section `election`, as YAML on one line."""
     priority: dict[str, int] = field(default_factory=lambda: {"fred": 101, "ethyl": 100})
@@ -49,6 +53,8 @@ def render(settings: Settings, identity_file: str) -> str:
         _checks(settings),
         _groups(settings),
         _services(settings) if settings.services else "",
+        f"journal: {settings.journal}\n" if settings.journal else "",
+        f"log: {settings.log}\n" if settings.log else "",
         f"election: {settings.election}\n" if settings.election else "",
         f"proxy: {{ threads: {settings.threads} }}\n" if settings.services else "",
         f'metrics: {{ listen: "{settings.metrics}" }}\n' if settings.metrics else "",

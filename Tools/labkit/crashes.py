@@ -84,7 +84,8 @@ def main() -> int:
     require_privilege()
     network = Network.up()
     try:
-        cluster = Electd(network, electd.binary())
+        # Every life's journal stays, to be judged.
+        cluster = Electd(network, electd.binary(), journal="{ retain: 10000 }")
         cluster.start_web_servers()
         client = Client(network)
         cluster.start()

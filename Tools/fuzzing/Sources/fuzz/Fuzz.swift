@@ -17,6 +17,7 @@ struct Fuzz {
         ProxyTargets.all + [
             ("packet", WireTargets.packet), ("datagram", WireTargets.datagram), ("journal", JournalTarget.run),
             ("log", LogTarget.run),
+            ("run", RunTarget.run), ("segment", SegmentTarget.run), ("proof", ProofTarget.run),
         ]
 
     nonisolated(unsafe) static var chosen: @Sendable (FuzzInput) -> Void = { _ in }
