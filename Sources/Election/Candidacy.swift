@@ -31,7 +31,7 @@ extension Elector {
         let first = ask(place, term: term, trial: true, &effects)
         groups[place].role = .canvassing(
             Canvass(
-                term: term, first: first, willing: willing, retryAt: now + rules.timing.retry,
+                term: term, first: first, willing: willing, retryAt: now + retry(times: 1),
                 endsAt: now + rules.timing.promise))
         startCandidacyIfWelcome(place, at: now, &effects)
     }
@@ -39,6 +39,20 @@ extension Elector {
     private mutating func ask(_ place: Int, term: Term, trial: Bool, _ effects: inout [Effect]) -> Sequence {
         let request = voteRequest(place, term: term, trial: trial)
         return send(.voteRequest(request), to: .everyone, &effects)
+    }
+
+    /// How long an answer is waited for before a request is repeated. Many groups that ask at once ask together no more
+    /// often than one alone would, up to half of D: their repetitions would keep the others from answering.
+    private func retry(times factor: UInt64) -> Span {
+        var asking: UInt64 = 0
+        for group in groups {
+            switch group.role {
+            case .canvassing, .candidate: asking += 1
+            case .standby, .acquiring, .holding, .withdrawing: break
+            }
+        }
+        let alone = rules.timing.retry * factor
+        return min(alone * max(asking, 1), max(Span(nanoseconds: rules.timing.promise.nanoseconds / 2), alone))
     }
 
     mutating func continueCanvass(_ canvass: Canvass, in place: Int, at now: Instant, _ effects: inout [Effect]) {
@@ -56,7 +70,7 @@ extension Elector {
             canvass.willing = NodeSet()
             canvass.willing.insert(rules.this)
         }
-        canvass.retryAt = now + rules.timing.retry
+        canvass.retryAt = now + retry(times: 1)
         groups[place].role = .canvassing(canvass)
     }
 
@@ -75,7 +89,7 @@ extension Elector {
         let round = send(.voteRequest(request), to: .everyone, &effects)
         candidacy.requests.append(Round(sequence: round, sentAt: now))
         if candidacy.requests.count > Bound.rounds { candidacy.requests.removeFirst() }
-        candidacy.retryAt = now + rules.timing.retry * 4
+        candidacy.retryAt = now + retry(times: 4)
         groups[place].role = .candidate(candidacy)
         consider(request, of: life, round: round, at: now, &effects)
     }
