@@ -25,6 +25,7 @@ def descriptors() -> None:
     try:
         solo.wait_for("127.0.0.1", server_port, server)
         ours.start([port], descriptors=_DESCRIPTORS)
+        expect(_ask(port) == 200, "nobody is served")
         pid = ours.proxy_pid
         with concurrent.futures.ThreadPoolExecutor(_CLIENTS) as pool:
             answers = list(pool.map(lambda _: _ask(port), range(_CLIENTS)))

@@ -22,9 +22,11 @@ async def main() -> None:
     page = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(name), name)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        patience = None
         try:
             while True:
-                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), idle)
+                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), patience)
+                patience = idle
                 if b"upgrade: websocket" in head.lower():
                     writer.write(_SWITCH)
                     while piece := await reader.read(4096):
