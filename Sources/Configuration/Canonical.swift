@@ -47,7 +47,8 @@ extension Configuration {
     private static func lines(_ group: Group) -> [String] {
         var lines = ["group \(group.name) interface \(group.interface.map(literal) ?? "-")"]
         lines += group.priorities.map { "priority \($0.node) \($0.value)" }
-        lines.append("preempt_after \(group.preemptAfter?.description ?? "never")")
+        let damping = group.isDamped ? " flap_damping" : ""
+        lines.append("preempt_after \(group.preemptAfter?.description ?? "never")\(damping)")
         lines += group.checks.map { "uses \($0.check) \($0.weight)" }
         lines.append("on_change \(group.onChange.map(literal) ?? "-")")
         return lines

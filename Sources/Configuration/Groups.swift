@@ -67,6 +67,8 @@ extension Configuration {
         package let priorities: [Priority]
         /// How long a better node must be better before it gets the group; nil: never.
         package let preemptAfter: TimeSpan?
+        /// Whether that grows while the group comes and goes.
+        package let isDamped: Bool
         /// Sorted by name.
         package let checks: [GroupCheck]
         /// Absolute path of a program that is told about changes.

@@ -1,6 +1,6 @@
 extension Reading {
     private static let groupKeys = [
-        "mode", "interface", "virtual_addresses", "priority", "preempt_after", "checks", "on_change",
+        "mode", "interface", "virtual_addresses", "priority", "preempt_after", "flap_damping", "checks", "on_change",
     ]
 
     /// The elections. Modes are compared with the voters there are, addresses with those of other groups.
@@ -25,7 +25,8 @@ extension Reading {
             groups.append(
                 Configuration.Group(
                     name: entry.name, mode: mode, interface: interface, virtualAddresses: addresses,
-                    priorities: priorities, preemptAfter: preempt, checks: checks, onChange: onChange))
+                    priorities: priorities, preemptAfter: preempt,
+                    isDamped: section.bool("flap_damping", default: false), checks: checks, onChange: onChange))
         }
         return groups
     }

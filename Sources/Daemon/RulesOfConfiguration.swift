@@ -35,7 +35,7 @@ extension Rules {
                         }
                     },
                     needsDataPlane: servedGroups.contains(group.name),
-                    addresses: group.virtualAddresses.map(\.description))
+                    addresses: group.virtualAddresses.map(\.description), isDamped: group.isDamped)
             })
     }
 

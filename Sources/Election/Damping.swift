@@ -6,7 +6,9 @@ extension Elector {
 
     /// How long a better node has to be better before it gets the group; nil: it doesn't.
     func dwell(in place: Int, at now: Instant) -> Span? {
-        guard let dwell = rules.groups[place].preemptAfter else { return nil }
+        guard let dwell = rules.groups[place].preemptAfter, rules.groups[place].isDamped else {
+            return rules.groups[place].preemptAfter
+        }
         let recent = groups[place].takenAt.count { now.since($0) < Self.dampingWindow }
         return Self.damped(dwell, takings: recent)
     }

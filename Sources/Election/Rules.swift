@@ -125,6 +125,8 @@ package struct GroupRules: Hashable, Sendable {
     package var priorities: [UInt16]
     /// How long a better node has to be better before it gets the group; nil for never.
     package var preemptAfter: Span?
+    /// Whether that grows while the group comes and goes (rule L6).
+    package var isDamped: Bool
     package var checks: [GroupCheck]
     /// Whether a failed data plane makes a node ineligible: the group has services.
     package var needsDataPlane: Bool
@@ -134,7 +136,7 @@ package struct GroupRules: Hashable, Sendable {
 
     package init(
         id: GroupID, name: String, mode: Mode, priorities: [UInt16], preemptAfter: Span?, checks: [GroupCheck],
-        needsDataPlane: Bool, addresses: [String] = []
+        needsDataPlane: Bool, addresses: [String] = [], isDamped: Bool = false
     ) {
         self.id = id
         self.name = name
@@ -144,6 +146,7 @@ package struct GroupRules: Hashable, Sendable {
         self.checks = checks
         self.needsDataPlane = needsDataPlane
         self.addresses = addresses
+        self.isDamped = isDamped
     }
 
     func priority(of node: NodeIndex) -> UInt16 {
@@ -245,6 +248,7 @@ extension GroupRules: Transcribable {
         }
         writer.flag(needsDataPlane)
         writer.list(addresses) { writer, address in writer.text(address) }
+        writer.flag(isDamped)
     }
 
     package init(from reader: inout ByteReader) throws(Malformed) {
@@ -263,5 +267,6 @@ extension GroupRules: Transcribable {
         addresses = try reader.list(atMost: Bound.addresses) { (reader: inout ByteReader) throws(Malformed) in
             try reader.text(atMost: Bound.name)
         }
+        isDamped = try reader.flag()
     }
 }

@@ -65,7 +65,7 @@ struct Mischief {
         let dwell = dwells[randomness.index(of: 4)].map { Span.milliseconds($0) }
         return GroupRules(
             id: GroupID(id), name: "group\(id)", mode: isPair ? .pair : .majority, priorities: priorities,
-            preemptAfter: dwell, checks: used, needsDataPlane: randomness.happens(500))
+            preemptAfter: dwell, checks: used, needsDataPlane: randomness.happens(500), isDamped: id == 1)
     }
 
     /// Long enough for every mending, boot silence, election and two dwells.

@@ -76,13 +76,14 @@ private struct ScenarioReading {
     private var dwell: Span? = .milliseconds(2_000)
     private var checks: [(name: String, weight: Int16)] = []
     private var needsDataPlane = false
+    private var isDamped = false
 
     var rules: Rules {
         let timing = Timing(heartbeat: heartbeat, promise: promise, driftPPM: 1_000, lag: .milliseconds(6))
         let group = GroupRules(
             id: GroupID(1), name: "office", mode: mode, priorities: nodes.map(\.priority), preemptAfter: dwell,
             checks: checks.indices.map { GroupCheck(check: UInt16($0), weight: checks[$0].weight) },
-            needsDataPlane: needsDataPlane)
+            needsDataPlane: needsDataPlane, isDamped: isDamped)
         return Rules(
             safetyDigest: 7, configurationDigest: 7, this: NodeIndex(0),
             nodes: nodes.map { NodeRules(name: $0.name, part: $0.part, key: []) }, timing: timing,
@@ -100,6 +101,7 @@ private struct ScenarioReading {
         case "promise": promise = try span(rest.first)
         case "preempt": dwell = rest.first == "never" ? nil : try span(rest.first)
         case "services": needsDataPlane = true
+        case "damping": isDamped = true
         case "until": end = try span(rest.first)
         case "check":
             guard rest.count == 2, let weight = Int16(rest[1]) else { throw Unreadable(what: "check NAME WEIGHT") }
