@@ -58,6 +58,14 @@ extension Elector {
         groups[place].leaseUntil.map { $0.since(now) }
     }
 
+    /// Whether this voter may vote for or promise to anybody but `holder` now: what a quorum mustn't, while its gate is open
+    /// (I3).
+    package func isFree(from holder: NodeIndex, inPlace place: Int, at now: Instant) -> Bool {
+        guard isRunning, voters.contains(rules.this), now >= silentUntil else { return false }
+        guard let promise = groups[place].promise, now < promise.until else { return true }
+        return promise.to.node != holder
+    }
+
     /// Whether this node can vote and take groups: false once its disk has refused.
     package var isStorageSound: Bool { !storageHasFailed }
 

@@ -143,10 +143,11 @@ private enum Continuity {
         if second.previous?.segment != first.segment || second.previous?.size != earlier.size
             || second.previous?.head != earlier.head
         {
+            // What looks like a torn tail here was whole when the later segment began: the injury lies in it.
             findings.append(
                 AuditFinding(
                     .notWhatFollowed(second.segment, second.previous?.size), in: earlier, offset: earlier.size,
-                    record: earlier.records))
+                    record: earlier.records, end: earlier.tornTail.map { $0.offset + $0.bytes }))
         }
         if second.seal.root != nil {
             findings.append(AuditFinding(.sealBeganAgain(second.seal.epoch), in: later, offset: 0, record: 0))

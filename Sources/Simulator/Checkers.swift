@@ -153,6 +153,20 @@ struct Checkers {
         }
     }
 
+    /// I3, before anything comes of it: while a gate is open, no quorum is free to help another.
+    mutating func checkSupport(_ place: Int, of index: Int, _ machines: [Machine], at now: UInt64) {
+        guard machines[index].gates[place].isOpen(at: now) else { return }
+        let holder = machines[index].node
+        let free = machines.count { machine in
+            let local = machine.clock.reading(at: now)
+            return machine.process?.elector.isFree(from: holder, inPlace: place, at: local) ?? false
+        }
+        if free >= rules.quorum {
+            let who = name(machines[index])
+            violate(.gateNeedsLease, at: now, "\(who) has its gate open, and a quorum may help others")
+        }
+    }
+
     /// I8: at most one voluntary move per dwell.
     mutating func changed(_ change: Change, at now: UInt64) {
         guard change.reason == .betterNode, let place = rules.groups.firstIndex(where: { $0.id == change.group }),

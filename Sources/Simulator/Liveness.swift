@@ -60,7 +60,10 @@ extension Checkers {
         }
         for place in rules.groups.indices {
             let isMajority = rules.groups[place].mode == .majority
-            for index in machines.indices where isMajority { checkLease(place, of: index, machines, at: now) }
+            for index in machines.indices where isMajority {
+                checkLease(place, of: index, machines, at: now)
+                checkSupport(place, of: index, machines, at: now)
+            }
             let holders = machines.indices.filter { machines[$0].gates[place].isOpen(at: now) }
             if !holders.isEmpty || candidates(place, machines, links, at: now).isEmpty {
                 servedAt[place] = now

@@ -145,10 +145,11 @@ private final class Ward {
         }
     }
 
+    /// A checkpoint is of the epoch that it ends, down to its last byte.
     private static func epoch(_ offset: Int, in bytes: [UInt8]) -> Int {
         let segment = SegmentFrames(bytes)
         return zip(segment.frames.indices, segment.offsets).count { index, begin in
-            segment.kind(index) == SegmentFrames.Kind.checkpoint && begin < offset
+            segment.kind(index) == SegmentFrames.Kind.checkpoint && begin + segment.frames[index].count <= offset
         }
     }
 }

@@ -1,4 +1,5 @@
 import Election
+import Proxy
 
 /// Changes of a replicated log, one after the other, as a disk has them; images come from other nodes as well.
 enum LogTarget {
