@@ -111,6 +111,8 @@ extension Elector {
         groups[place].retreatUntil = now + retreat(after: candidacy.term)
         groups[place].free(from: life, term: candidacy.term, at: now)
         groups[place].ownRelease = Release(term: candidacy.term, successor: nil, ordered: false)
+        // Not this term again, also where the own vote wasn't cast in it: the release would free whoever votes.
+        groups[place].note(term: candidacy.term)
         beatNow(at: now)
     }
 

@@ -23,6 +23,7 @@ struct CampaignTests {
             1_080,  // two candidates split the votes at the same instant, term after term
             6_328,  // a voter whose disk hung said that it would vote, again and again
             5_062, 5_146, 5_196,  // the same, each bound to itself meanwhile
+            153,  // a candidate won a term that it had released: its voters were free again at once (S8)
         ] as [UInt64])
     func oldFailuresStayMended(_ seed: UInt64) { run(seed...seed, minutes: 1) }
 
