@@ -4,10 +4,13 @@ import Election
 extension Why {
     func reach(_ tenure: Tenure) -> Span {
         let rules = chronicle.rules[tenure.node]
-        let dwell = rules?.groups.first { $0.id == tenure.group }?.preemptAfter ?? .zero
+        let group = rules?.groups.first { $0.id == tenure.group }
+        let dwell = group?.preemptAfter ?? .zero
         let promise = rules?.timing.promise ?? .zero
         var waited = dwell * 2
-        if case .gaveUp(.betterNode) = tenure.ending { waited = Elector.longestDamped(dwell) + dwell }
+        if case .gaveUp(.betterNode) = tenure.ending, group?.isDamped == true {
+            waited = Elector.longestDamped(dwell) + dwell
+        }
         return max(Span(nanoseconds: 3_000_000_000), promise * 4 + waited)
     }
 

@@ -104,7 +104,7 @@ extension Checkers {
             let local = holder.clock.reading(at: now)
             let view = holder.process?.elector.view(at: local).groups[place]
             // L6: after many moves the dwell may be longer than the calm.
-            let isDamped = view?.yieldsAt.map { $0 > local } ?? false
+            let isDamped = rules.groups[place].isDamped && view?.yieldsAt.map { $0 > local } ?? false
             let mayStay = view?.isPinned == true || rules.groups[place].preemptAfter == nil || isDamped
             if holder.node != best.node && !(mayStay && isEligible(holder, place)) {
                 violate(

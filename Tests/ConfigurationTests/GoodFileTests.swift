@@ -125,6 +125,10 @@ import Testing
                 """)
         #expect(small.groups[0].interface == nil)
         #expect(small.groups[0].preemptAfter == nil)
+        #expect(!small.groups[0].isDamped)
+        let damped = try read(text.replacing("after: never", with: "after: 2s, flap_damping: true"))
+        #expect(damped.groups[0].isDamped)
+        #expect(damped.canonicalText.contains("preempt_after 2s flap_damping\n"))
         #expect(small.services.isEmpty)
         #expect(small.statistics == nil)
     }
