@@ -108,6 +108,9 @@ static inline int process_set_keep_capabilities(int on) { return prctl(PR_SET_KE
 /// Mounts, ipc, pid or net namespaces of its own: CLONE_NEW... bits of linux/sched.h. unshare(2).
 int process_unshare(int flags) __asm__("unshare");
 
+/// The calling thread gets a copy of the table of descriptors, which other threads neither see nor change. CLONE_FILES.
+static inline int process_own_descriptors(void) { return process_unshare(0x00000400); }
+
 // --- this process -----------------------------------------------------------------------------------------------
 
 /// 0: no core dump, no ptrace and no reading of /proc/PID/mem by the same user; reset by execve. PR_SET_DUMPABLE.

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -41,9 +42,15 @@ int socket_connect(int fd, const void *address, socklen_t length) __asm__("conne
 int socket_local_name(int fd, void *address, socklen_t *length) __asm__("getsockname");
 int socket_peer_name(int fd, void *address, socklen_t *length) __asm__("getpeername");
 
-/// send(2) that reports EPIPE instead of raising SIGPIPE.
+/// send(2) that reports EPIPE instead of raising SIGPIPE. Without the C library's own, which is a cancellation point:
+/// where there are threads it announces that to the others at every call, and nobody here is ever cancelled.
 static inline ssize_t socket_send(int fd, const void *bytes, size_t count) {
-    return send(fd, bytes, count, MSG_NOSIGNAL);
+    return syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL, NULL, 0);
+}
+
+/// recv(2), likewise.
+static inline ssize_t socket_receive(int fd, void *bytes, size_t count) {
+    return syscall(SYS_recvfrom, fd, bytes, count, 0, NULL, NULL);
 }
 
 /// The same when more follows at once: the kernel may wait for it before it sends a short segment. MSG_MORE.

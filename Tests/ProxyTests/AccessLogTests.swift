@@ -245,6 +245,39 @@ struct AccessLogTests {
         backend.stop()
     }
 
+    @Test("a sink that is replaced, and one that no plan names, are let go by everybody")
+    func letGo() throws {
+        let log = try AccessLog(workers: 1)
+        defer { log.finish() }
+        var service = try service([1])
+        service.accessLog = ServicePlan.AccessLog(format: .json, sink: ServicePlan.LogSink(.file("/tmp/fifo")))
+        let logged = ServicePlan(services: [service])
+        service.accessLog = nil
+        let silent = ServicePlan(services: [service])
+
+        let first = try pipe(of: logged, log)
+        let second = try pipe(of: logged, log)
+        #expect(hasEnded(first))
+        #expect(!hasEnded(second, within: 50))
+        for _ in 0..<2 { #expect(log.take(silent, []) == [-1]) }
+        #expect(hasEnded(second))
+        close(first)
+        close(second)
+    }
+
+    /// The reading end of a pipe whose other end the log has taken.
+    private func pipe(of plan: ServicePlan, _ log: AccessLog) throws -> Int32 {
+        var ends: [Int32] = [-1, -1]
+        try #require(socket_pipe(&ends) == 0)
+        #expect(log.take(plan, [ends[1]]) == [0])
+        return ends[0]
+    }
+
+    private func hasEnded(_ reader: Int32, within milliseconds: Int32 = 5_000) -> Bool {
+        var wait = pollfd(fd: reader, events: Int16(POLLIN), revents: 0)
+        return poll(&wait, 1, milliseconds) == 1 && wait.revents & Int16(POLLHUP) != 0
+    }
+
     @Test("syslog on a socket: RFC 3164 and RFC 5424, and the journal's own form")
     func datagrams() throws {
         let backend = try Backend.named("a")

@@ -161,7 +161,7 @@ extension ProxyWorker {
     @inline(__always)
     func receive(_ fd: Int32, _ slot: ConnectionSlot, _ buffer: Bytes, _ capacity: Int) -> Int {
         while true {
-            let count = recv(fd, buffer, capacity, 0)
+            let count = socket_receive(fd, buffer, capacity)
             if count > 0 {
                 // Edge-triggered: a short read has emptied the socket, and the next byte brings an event. Not so when
                 // the peer has closed, because that event has been seen already.

@@ -3,25 +3,34 @@ import Glibc
 
 /// The log thread's work: takes lines out of the rings and brings them to their sinks.
 struct LogWriter {
-    private let log: AccessLog
+    private let desk: LogDesk
+    private let bell: Int32
+    private let hatch: Int32
     private var targets: [LogTarget?] = []
     private var services: [[UInt8]] = []
     private var clock = LogClock()
     private static let waitMilliseconds: Int32 = 1_000
 
-    init(_ log: AccessLog) { self.log = log }
+    /// - Parameters:
+    ///   - bell: an eventfd that says that there is something to do.
+    ///   - hatch: where the sinks' descriptors come out.
+    init(_ desk: LogDesk, bell: Int32, hatch: Int32) {
+        self.desk = desk
+        self.bell = bell
+        self.hatch = hatch
+    }
 
     mutating func run() {
         while true {
-            let isLast = log.isEnding
+            let isLast = desk.isEnding
             if !isLast {
-                var wait = pollfd(fd: log.bell, events: Int16(POLLIN), revents: 0)
+                var wait = pollfd(fd: bell, events: Int16(POLLIN), revents: 0)
                 poll(&wait, 1, Self.waitMilliseconds)
             }
-            _ = polling_silence(log.bell)
+            _ = polling_silence(bell)
             takeNews()
             clock.set(monotonic: 0)
-            for ring in log.rings { ring.drain { line in write(line) } }
+            for ring in desk.rings { ring.drain { line in write(line) } }
             for number in targets.indices { lose(targets[number]?.flush() ?? 0) }
             if isLast { break }
         }
@@ -29,14 +38,34 @@ struct LogWriter {
     }
 
     private mutating func takeNews() {
-        for news in log.takeNews() {
+        for news in desk.takeNews() {
             switch news {
             case .services(let names): services = names.map { Array($0.utf8) }
-            case .sink(let number, let sink, let fd):
+            case .sink(let number, let sink, let ticket):
                 while targets.count <= number { targets.append(nil) }
                 targets[number]?.end()
-                targets[number] = sink.map { LogTarget($0, fd: fd) }
+                targets[number] = LogTarget(sink, fd: descriptor(ticket))
+            case .retired(let number):
+                guard targets.indices.contains(number) else { continue }
+                targets[number]?.end()
+                targets[number] = nil
             }
+        }
+    }
+
+    /// The descriptor that came with a ticket; those with earlier ones were overtaken. -1: there is none.
+    private func descriptor(_ wanted: UInt64) -> Int32 {
+        var ticket: UInt64 = 0
+        var found = [Int32](repeating: -1, count: Int(SOCKET_DESCRIPTORS_MAX))
+        while true {
+            var count = 0
+            let received = withUnsafeMutableBytes(of: &ticket) { raw in
+                socket_receive_descriptors(hatch, raw.baseAddress, raw.count, &found, &count)
+            }
+            if received < 0 && errno == EINTR { continue }
+            guard received == MemoryLayout<UInt64>.size else { return -1 }
+            if ticket == wanted { return count > 0 ? found[0] : -1 }
+            for fd in found.prefix(count) { close(fd) }
         }
     }
 
@@ -49,7 +78,7 @@ struct LogWriter {
         lose(targets[Int(line.sink)]?.add(line, service: service, clock) ?? 0)
     }
 
-    private func lose(_ lines: Int) { if lines > 0 { log.lose(lines) } }
+    private func lose(_ lines: Int) { if lines > 0 { desk.lose(lines) } }
 }
 
 /// One sink, and what is collected for it: bytes of a file, or datagrams.
