@@ -10,7 +10,10 @@ private final class Logged {
     let log: AccessLog
     let proxy: ProxyUnderTest
 
-    init(_ service: ServicePlan.Service, _ format: ServicePlan.AccessLog.Format = .httplog) throws {
+    init(
+        _ service: ServicePlan.Service, _ format: ServicePlan.AccessLog.Format = .httplog,
+        gauges: ConnectionGauges = ConnectionGauges()
+    ) throws {
         var template = Array("/tmp/electd-log-XXXXXX".utf8CString)
         let fd = mkstemp(&template)
         try #require(fd >= 0)
@@ -19,7 +22,7 @@ private final class Logged {
         log = try AccessLog(workers: 1)
         var service = service
         service.accessLog = ServicePlan.AccessLog(format: format, sink: ServicePlan.LogSink(.file(path)))
-        proxy = try ProxyUnderTest(service, log: log, sink: socket_open_log(path))
+        proxy = try ProxyUnderTest(service, log: log, sink: socket_open_log(path), gauges: gauges)
     }
 
     /// The first `count` lines, as soon as they are there.
@@ -106,6 +109,29 @@ struct AccessLogTests {
         #expect(line.state == "----" && line.counts == "1/1/1/1/0" && line.queues == "0/0")
         let long = try #require(HTTPLine(lines[1]), "\(lines)")
         #expect(long.bytes == second.head.utf8.count + 100_000)
+        logged.end()
+        backend.stop()
+    }
+
+    @Test("the numbers of connections and exchanges are those of all workers")
+    func countsOfAllWorkers() throws {
+        let backend = try Backend { wire, backend in
+            while let head = wire.read(through: "\r\n\r\n") {
+                backend.note(head)
+                if head.contains("/held") { continue }
+                wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            }
+        }
+        let gauges = ConnectionGauges()
+        let logged = try Logged(try service([backend.port]), gauges: gauges)
+        let other = try ProxyUnderTest(try service([backend.port]), number: 1, gauges: gauges)
+        let waiting = try other.client()
+        waiting.send("GET /held HTTP/1.1\r\nHost: test\r\n\r\n")
+        for _ in 0..<500 where backend.requests.isEmpty { usleep(10_000) }
+        _ = try logged.proxy.client().get("/")
+        let lines = logged.lines(1)
+        #expect(try #require(HTTPLine(lines[0]), "\(lines)").counts == "2/2/2/2/0")
+        other.stop()
         logged.end()
         backend.stop()
     }

@@ -262,7 +262,11 @@ final class ProxyUnderTest: Sendable {
     /// - Parameters:
     ///   - log: takes the service's lines.
     ///   - sink: the descriptor behind the service's sink; the log's from here on.
-    init(_ service: ServicePlan.Service, log: AccessLog? = nil, sink: Int32? = nil) throws {
+    ///   - number: among the workers that share `gauges`.
+    init(
+        _ service: ServicePlan.Service, log: AccessLog? = nil, sink: Int32? = nil, number: UInt8 = 0,
+        gauges: ConnectionGauges = ConnectionGauges()
+    ) throws {
         // As the proxy process does: splice(2) has no MSG_NOSIGNAL.
         signal(SIGPIPE, SIG_IGN)
         let (fd, port) = try bindLoopback(nonBlocking: true)
@@ -281,7 +285,7 @@ final class ProxyUnderTest: Sendable {
             do throws(WorkerError) {
                 let descriptors = try ProxyDescriptors()
                 var worker = try ProxyWorker(
-                    number: 0, slab: descriptors, inbox: inbox, gauges: ConnectionGauges(), channel: channel, log: log)
+                    number: number, slab: descriptors, inbox: inbox, gauges: gauges, channel: channel, log: log)
                 worker.run()
                 descriptors.unmap()
             } catch { preconditionFailure("\(error)") }

@@ -31,6 +31,33 @@ struct ConnectionGauge: @unchecked Sendable {
     func isBelow(_ limit: Int) -> Bool { count.pointee.load(ordering: .relaxed) < limit }
 }
 
+/// How many exchanges of a service or a server are going on, a cell for each worker: it costs its worker a store, and
+/// whoever wants to know adds them up.
+struct ExchangeTally: @unchecked Sendable {
+    private let cells: UnsafeMutablePointer<Atomic<Int32>>
+
+    init() {
+        cells = .allocate(capacity: ServicePlan.Limit.threads)
+        for worker in 0..<ServicePlan.Limit.threads { (cells + worker).initialize(to: Atomic(0)) }
+    }
+
+    @inline(__always)
+    func add(_ change: Int32, of worker: UInt8) {
+        let cell = cells + Int(worker)
+        cell.pointee.store(cell.pointee.load(ordering: .relaxed) &+ change, ordering: .relaxed)
+    }
+
+    /// Of all workers.
+    var total: Int {
+        (0..<ServicePlan.Limit.threads).reduce(0) { $0 &+ Int(cells[$1].load(ordering: .relaxed)) }
+    }
+
+    func free() {
+        cells.deinitialize(count: ServicePlan.Limit.threads)
+        cells.deallocate()
+    }
+}
+
 /// What the workers of a process share, by the names of the plan; every worker holds on to all of it.
 package final class ConnectionGauges: Sendable {
     private let shared = Mutex(Shared())
@@ -39,6 +66,7 @@ package final class ConnectionGauges: Sendable {
 
     private struct Shared {
         var gauges: [String: ConnectionGauge] = [:]
+        var tallies: [String: ExchangeTally] = [:]
         var boards: [String: [String: ServerBoard]] = [:]
         var bells: [UInt8: Int32] = [:]
         var sources: [String: SourceTable] = [:]
@@ -49,6 +77,7 @@ package final class ConnectionGauges: Sendable {
     deinit {
         shared.withLock { shared in
             for gauge in shared.gauges.values { gauge.free() }
+            for tally in shared.tallies.values { tally.free() }
             for table in shared.sources.values { table.free() }
             for board in shared.boards.values.flatMap(\.values) { board.free() }
         }
@@ -60,6 +89,15 @@ package final class ConnectionGauges: Sendable {
             let gauge = ConnectionGauge()
             shared.gauges[service] = gauge
             return gauge
+        }
+    }
+
+    func tally(of service: String) -> ExchangeTally {
+        shared.withLock { shared in
+            if let tally = shared.tallies[service] { return tally }
+            let tally = ExchangeTally()
+            shared.tallies[service] = tally
+            return tally
         }
     }
 

@@ -79,6 +79,7 @@ extension ProxyWorker {
         entry.pointee.redispatches = service.redispatch
         entry.pointee.maxConnections = service.maxConnections
         entry.pointee.gauge = gauges.gauge(of: service.name)
+        entry.pointee.tally = gauges.tally(of: service.name)
         entry.pointee.logFormat = service.accessLog?.format ?? .json
         entry.pointee.connectTicks = TimerWheel.ticks(service.timeouts.connect)
         entry.pointee.clientTicks = TimerWheel.ticks(service.timeouts.client)

@@ -3,6 +3,7 @@ import Synchronization
 /// What all workers know about a server together: its places, who waits for one, and whether it is left out.
 struct ServerBoard: @unchecked Sendable {
     private let state: UnsafeMutablePointer<State>
+    let tally = ExchangeTally()
 
     private struct State: ~Copyable {
         /// Exchanges going on, counted while the server has a limit.
@@ -18,6 +19,7 @@ struct ServerBoard: @unchecked Sendable {
     }
 
     func free() {
+        tally.free()
         state.deinitialize(count: 1)
         state.deallocate()
     }

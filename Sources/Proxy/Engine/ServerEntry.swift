@@ -38,7 +38,7 @@ struct ServerEntry {
     var isEjected = false
     var ejectedUntil: UInt32 = 0
 
-    /// Exchanges going on.
+    /// Exchanges going on in this worker.
     var exchanges: Int32 = 0
     /// Idle connections, the youngest first.
     var idleHead: Int32 = -1
@@ -141,8 +141,9 @@ struct ServiceEntry {
     var cookieName = OwnedText()
     /// Its name.
     var label = OwnedText()
-    /// Exchanges going on.
+    /// Exchanges going on in this worker, and those of all.
     var exchanges: Int32 = 0
+    var tally: ExchangeTally?
     /// Whose its lines are, as the log thread numbers the sinks; -1: nobody's.
     var logSink: Int32 = -1
     var logFormat = ServicePlan.AccessLog.Format.json

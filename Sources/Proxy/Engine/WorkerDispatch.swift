@@ -294,10 +294,18 @@ extension ProxyWorker {
         slot.pointee.interims = 0
         slot.pointee.body = .none
         client.pointee.peer = server
-        tables.servers[index].exchanges &+= 1
-        tables.services[Int(client.pointee.service)].exchanges &+= 1
+        count(1, Int(client.pointee.service), index)
         tables.servers[index].counters.began()
         tables.servers[index].isDirty = true
+    }
+
+    /// One exchange more or less.
+    @inline(__always)
+    private func count(_ change: Int32, _ service: Int, _ server: Int) {
+        tables.servers[server].exchanges &+= change
+        tables.servers[server].board?.tally.add(change, of: number)
+        tables.services[service].exchanges &+= change
+        tables.services[service].tally?.add(change, of: number)
     }
 
     /// Parts a server's connection from its client, and ends the exchange in the books.
@@ -305,8 +313,7 @@ extension ProxyWorker {
     mutating func unlinkExchange(_ slot: ConnectionSlot) {
         let index = Int(slot.pointee.server)
         releasePlace(slab.slot(slot.pointee.peer), index)
-        tables.servers[index].exchanges &-= 1
-        tables.services[Int(slot.pointee.service)].exchanges &-= 1
+        count(-1, Int(slot.pointee.service), index)
         tables.servers[index].counters.ended()
         tables.servers[index].isDirty = true
         slab.slot(slot.pointee.peer).pointee.peer = -1

@@ -149,14 +149,14 @@ extension ProxyWorker {
         let server =
             slot.pointee.lastServer == Connection.noServer ? nil : tables.servers + Int(slot.pointee.lastServer)
         // The exchange has left the books by now, and counts all the same.
-        let own: Int32 = server == nil ? 0 : 1
+        let own = server == nil ? 0 : 1
         let line = AccessLine(
             record: slot.pointee.exchange, address: slot.pointee.address, ended: microseconds,
             service: service.pointee.label, server: server?.pointee.label, retries: slot.pointee.attempts,
             isHTTP: isHTTP, processConnections: processConnections(),
             serviceConnections: service.pointee.gauge?.now ?? 0,
-            serviceExchanges: Int(service.pointee.exchanges &+ own),
-            serverExchanges: Int((server?.pointee.exchanges ?? 0) &+ own))
+            serviceExchanges: (service.pointee.tally?.total ?? 0) &+ own,
+            serverExchanges: (server?.pointee.board?.tally.total ?? 0) &+ own)
         var output = HeadOutput(room, capacity: LogRing.lineLimit)
         switch service.pointee.logFormat {
         case .json: line.putJSON(logClock, into: &output)
