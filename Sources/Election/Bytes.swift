@@ -33,11 +33,12 @@ package struct ByteWriter: Sendable {
     package mutating func flag(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
     package mutating func fixed<Value: FixedWidthInteger & UnsignedInteger>(_ value: Value) {
-        var rest = value
-        for _ in 0..<(Value.bitWidth / 8) {
-            bytes.append(UInt8(truncatingIfNeeded: rest))
-            rest >>= 8
-        }
+        word(UInt64(truncatingIfNeeded: value), Value.bitWidth / 8)
+    }
+
+    /// The lowest `width` bytes of `value`.
+    package mutating func word(_ value: UInt64, _ width: Int) {
+        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0.prefix(width)) }
     }
 
     /// LEB128: seven bits a byte, the least significant first.
@@ -117,16 +118,29 @@ package struct ByteReader: Sendable {
     package mutating func fixed<Value: FixedWidthInteger & UnsignedInteger>(
         _: Value.Type = Value.self
     ) throws(Malformed) -> Value {
-        let width = Value.bitWidth / 8
+        Value(truncatingIfNeeded: try word(Value.bitWidth / 8))
+    }
+
+    /// So many bytes, at most 8, as a number. Where another module reads much: generic code isn't specialized there.
+    package mutating func word(_ width: Int) throws(Malformed) -> UInt64 {
         guard remaining >= width else { throw .truncated }
-        var value: Value = 0
-        for offset in (0..<width).reversed() { value = (value << 8) | Value(bytes[position + offset]) }
+        let value = bytes.withUnsafeBytes { raw in
+            let start = position - bytes.startIndex
+            if width == 8 { return UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: start, as: UInt64.self)) }
+            var value: UInt64 = 0
+            for offset in (0..<width).reversed() { value = value << 8 | UInt64(raw[start + offset]) }
+            return value
+        }
         position += width
         return value
     }
 
     /// - Throws: `outOfRange` also for a form longer than needed: one value, one form.
     package mutating func varint() throws(Malformed) -> UInt64 {
+        if position < bytes.endIndex, bytes[position] < 0x80 {
+            defer { position += 1 }
+            return UInt64(bytes[position])
+        }
         var value: UInt64 = 0
         var shift: UInt64 = 0
         while true {
@@ -147,7 +161,14 @@ package struct ByteReader: Sendable {
         return value
     }
 
+    /// A varint that counts something; likewise.
+    package mutating func count() throws(Malformed) -> Int {
+        guard let count = Int(exactly: try varint()) else { throw .outOfRange }
+        return count
+    }
+
     package mutating func raw(count: Int) throws(Malformed) -> [UInt8] {
+        if count == 0 { return [] }
         guard count >= 0, remaining >= count else { throw .truncated }
         defer { position += count }
         return Array(bytes[position..<position + count])

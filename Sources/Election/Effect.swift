@@ -7,7 +7,7 @@ package enum Effect: Hashable, Sendable {
     /// way of giving up.
     case persist(Ticket)
     /// Part of what the next `persist` waits for, in this order and before the memory: a change of a group's log.
-    case writeLog(GroupID, LogWrite)
+    indirect case writeLog(GroupID, LogWrite)
     /// Sign, seal and send. To the node itself: sign, and report as received.
     case send(Packet, to: Destination)
     /// Pass the newest heartbeat of `origin` on, as signed (design L1).
@@ -31,9 +31,9 @@ package enum Effect: Hashable, Sendable {
     /// Look whether this node could take the proposed configuration, then report `.examined`.
     case examine(GroupID, CommandID)
     /// How the order of that number ended.
-    case answered(UInt64, CommandOutcome)
+    indirect case answered(UInt64, CommandOutcome)
     /// Pair: keep both branches of a fork as evidence.
-    case forked(GroupID, kept: LogImage, other: LogImage)
+    indirect case forked(GroupID, kept: LogImage, other: LogImage)
     /// Everything that was held is given up: the daemon may end.
     case left
 }

@@ -1,9 +1,9 @@
 /// Everything that can happen to a node. A journal is a list of these with their instants.
 package enum Event: Hashable, Sendable {
     /// The first event of a life, once everything that an earlier life left behind in the kernel is gone.
-    case started(Start)
+    indirect case started(Start)
     /// What the disk has of a group's log; before `started`.
-    case recalled(GroupID, LogImage)
+    indirect case recalled(GroupID, LogImage)
     /// A packet whose signature and replay window the shell has checked; also the node's own grant to itself.
     case received(Reception)
     /// The instant given by `Elector.nextDeadline` has come.
@@ -28,13 +28,13 @@ package enum Event: Hashable, Sendable {
     /// An operator wants the group on another node.
     case transfer(GroupID, to: NodeIndex)
     /// An order for the group's log; answered by `Effect.answered` with that number, unless it is 0.
-    case command(UInt64, GroupID, Command)
+    indirect case command(UInt64, GroupID, Command)
     /// A configuration's text for the whole cluster, answered likewise when it is decided.
     case propose(UInt64, text: [UInt8])
     /// What this node's shell found of a proposal that it was asked to examine; empty: it can take it.
     case examined(GroupID, CommandID, obstacle: String)
     /// A checked configuration that differs in nothing the safety rests on.
-    case reconfigured(Rules)
+    indirect case reconfigured(Rules)
     /// The daemon is to end: hand over and stay away.
     case leaving
 }
@@ -234,10 +234,10 @@ extension Reception: Transcribable {
     }
 
     package init(from reader: inout ByteReader) throws(Malformed) {
-        packet = try Packet(from: &reader)
-        relay = try reader.optional()
-        proof = try reader.blob(atMost: Bound.proof)
-        journal = try reader.optional()
+        let packet = try Packet(from: &reader)
+        let relay = try reader.flag() ? try NodeIndex(from: &reader) : nil
+        let proof = try reader.blob(atMost: Bound.proof)
+        self.init(packet: packet, relay: relay, proof: proof, journal: try reader.optional())
     }
 }
 
