@@ -6,15 +6,22 @@ package struct EffectsDigest: Hashable, Sendable, CustomStringConvertible {
     package let rawValue: UInt64
 
     /// Of no effects at all.
-    package static let none = EffectsDigest(hashing: [])
+    package static let none: EffectsDigest = {
+        var writer = ByteWriter()
+        return EffectsDigest(hashing: [], in: &writer)
+    }()
 
     package init(rawValue: UInt64) { self.rawValue = rawValue }
 
-    package init(of effects: [Effect]) { self = effects.isEmpty ? .none : EffectsDigest(hashing: effects) }
+    /// - Parameter writer: what the encoding is made in; whoever has many lends the same one.
+    init(of effects: [Effect], in writer: inout ByteWriter) {
+        self = effects.isEmpty ? .none : EffectsDigest(hashing: effects, in: &writer)
+    }
 
-    private init(hashing effects: [Effect]) {
-        var writer = ByteWriter(reserving: 160)
-        writer.list(effects) { writer, effect in effect.encode(to: &writer) }
+    private init(hashing effects: [Effect], in writer: inout ByteWriter) {
+        writer.removeAll()
+        writer.varint(UInt64(effects.count))
+        for effect in effects { effect.encode(to: &writer) }
         rawValue = Blake2b.prefix(of: writer.bytes)
     }
 
@@ -32,7 +39,13 @@ package struct StepOutcome: Hashable, Sendable {
     package var decides: Bool
 
     package init(of effects: [Effect]) {
-        digest = EffectsDigest(of: effects)
+        var writer = ByteWriter(reserving: 160)
+        self.init(of: effects, in: &writer)
+    }
+
+    /// - Parameter writer: what the effects are encoded in; whoever has many lends the same one.
+    package init(of effects: [Effect], in writer: inout ByteWriter) {
+        digest = EffectsDigest(of: effects, in: &writer)
         isEmpty = effects.isEmpty
         decides = effects.contains(where: \.isDecision)
     }

@@ -21,6 +21,33 @@ package final class JournalReader {
         package var bytes: UInt64
     }
 
+    /// The frame that is being taken apart, if one is, and what is left of it.
+    private struct RunInHand {
+        var decoder = RunDecoder()
+        var isOpen = false
+        var offset: UInt64 = 0
+        var frame: UInt64 = 0
+        var rest = ByteReader([])
+
+        mutating func open(_ payload: [UInt8], offset: UInt64, frame: UInt64) {
+            isOpen = true
+            self.offset = offset
+            self.frame = frame
+            rest = ByteReader(payload)
+        }
+
+        mutating func next(_ index: UInt64) throws(JournalDamage) -> Entry {
+            do throws(Malformed) {
+                let record = try decoder.next(&rest)
+                if rest.remaining == 0 { isOpen = false }
+                return Entry(index: index, frame: frame, offset: offset, record: record)
+            } catch {
+                isOpen = false
+                throw .damaged(offset: offset, record: index, what: .content)
+            }
+        }
+    }
+
     /// A tail longer than this isn't torn: no more than this is ever written between two syncs.
     static let tornLimit = UInt64(JournalWriter.backlogLimit + JournalFrame.payloadLimit)
     private static let readCount = 256 * 1024
@@ -29,9 +56,7 @@ package final class JournalReader {
     private var buffer: [UInt8] = []
     private var start = 0
     private var end = 0
-    private var runs = RunDecoder()
-    /// The frame that is being taken apart, and what is left of it.
-    private var run: (place: (offset: UInt64, frame: UInt64), rest: ByteReader)?
+    private var run = RunInHand()
     private var seal = SealCheck()
 
     /// Set by the first `next`.
@@ -90,13 +115,13 @@ package final class JournalReader {
     ///
     /// - Throws: `.damaged` where bytes were changed; nothing after that can be trusted.
     package func next() throws(JournalDamage) -> Entry? {
-        if run != nil { return try nextOfRun() }
+        if run.isOpen { return try nextOfRun() }
         guard tornTail == nil else { return nil }
         guard let frame = try wholeFrame() else { return nil }
         if frame.kind == .run {
             guard records > 0 else { throw damage(.notOpening) }
             let payload = Array(buffer[start + JournalFrame.headCount..<start + frame.count])
-            run = ((offset, frames), ByteReader(payload))
+            run.open(payload, offset: offset, frame: frames)
             let first = try nextOfRun()
             consume(frame.count)
             return first
@@ -115,19 +140,10 @@ package final class JournalReader {
         return entry
     }
 
-    private func nextOfRun() throws(JournalDamage) -> Entry? {
-        guard let place = run?.place else { return nil }
-        let record: JournalRecord
-        do throws(Malformed) {
-            // Taken out, so that what it holds isn't copied.
-            guard var rest = run.take()?.rest else { return nil }
-            record = try runs.next(&rest)
-            if case .effects = record {} else { run = (place, rest) }
-        } catch {
-            throw .damaged(offset: place.offset, record: records, what: .content)
-        }
-        defer { records += 1 }
-        return Entry(index: records, frame: place.frame, offset: place.offset, record: record)
+    private func nextOfRun() throws(JournalDamage) -> Entry {
+        let entry = try run.next(records)
+        records += 1
+        return entry
     }
 
     /// The head of a frame that is in the buffer as a whole and matches its checksum; nil at the end.
@@ -155,17 +171,17 @@ package final class JournalReader {
             guard records == 0 else { throw damage(.notOpening) }
             self.opening = opening
             guard seal.begin(opening) else { throw damage(.signature) }
-            runs.reset(at: opening.instant)
+            run.decoder.reset(at: opening.instant)
             clock = (opening.instant, opening.wallClock)
             return
         }
         guard let opening else { throw damage(.notOpening) }
         switch record {
-        case .step(let step): runs.pass(step.instant)
+        case .step(let step): run.decoder.pass(step.instant)
         case .checkpoint(let checkpoint):
             let here = SealCheck.Place(frames: frames, records: records, size: offset)
             if let what = seal.take(checkpoint, in: opening, at: here) { throw damage(what) }
-            runs.reset(at: checkpoint.instant)
+            run.decoder.reset(at: checkpoint.instant)
             clock = (checkpoint.instant, checkpoint.wallClock)
         case .cosignature(let cosignature):
             guard seal.take(cosignature, in: opening) else { throw damage(.cosignature) }

@@ -2,7 +2,7 @@ import Election
 import Sodium
 
 /// One record of a segment. Specs/journal.md gives each kind's bytes.
-package enum JournalRecord: Hashable, Sendable {
+package indirect enum JournalRecord: Hashable, Sendable {
     /// The first record of every segment.
     case opening(Opening)
     /// Something happened, and the election decided.

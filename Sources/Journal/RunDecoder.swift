@@ -5,10 +5,14 @@ struct RunDecoder {
     private var streams: [Stream] = []
     private var lastInstant: UInt64 = 0
 
-    private struct Stream {
+    fileprivate struct Stream {
         var state: StreamState
-        var event: Event
         var node: NodeIndex?
+
+        init(_ bytes: [UInt8], _ event: Event, at instant: UInt64) {
+            state = StreamState(bytes, at: instant)
+            if case .received(let reception) = event { node = reception.packet.sender.node }
+        }
     }
 
     /// A checkpoint, or a segment's opening.
@@ -23,7 +27,7 @@ struct RunDecoder {
     /// The next record of the run that `reader` stands in: a step, and at the end the sum.
     mutating func next(_ reader: inout ByteReader) throws(Malformed) -> JournalRecord {
         guard reader.remaining > 4 else {
-            let recorded = EffectsSum(rawValue: try reader.fixed())
+            let recorded = EffectsSum(rawValue: UInt32(truncatingIfNeeded: try reader.word(4)))
             try reader.finish()
             return .effects(recorded)
         }
@@ -40,24 +44,24 @@ struct RunDecoder {
         let effects: RecordedEffects = tag & ItemTag.hasDigest != 0 ? .short(try reader.byte()) : .none
         var mark = isNew ? StreamState.MarkState() : streams[slot].state.mark
         if tag & ItemTag.hasMark != 0 { try read(&mark, &reader) }
+        let event: Event
         if isNew {
             guard tag & ItemTag.hasBody != 0 else { throw .outOfRange }
-            try define(&reader, at: instant)
+            event = try define(&reader, at: instant)
         } else {
-            streams[slot].state.pass(to: instant)
-            try update(slot, hasBody: tag & ItemTag.hasBody != 0, &reader)
+            try streams[slot].goOn(to: instant, hasBody: tag & ItemTag.hasBody != 0, &reader)
+            event = try Event(streams[slot].state.bytes)
         }
-        streams[slot].state.mark = mark
         lastInstant = instant
         var peerMark: PeerMark?
         if tag & ItemTag.hasMark != 0 {
             guard let node = streams[slot].node else { throw .outOfRange }
+            streams[slot].state.mark = mark
             peerMark = PeerMark(node: node, segment: mark.segment, size: mark.size, head: mark.head)
         }
         return .step(
             Step(
-                instant: Instant(nanoseconds: instant), effects: effects, event: streams[slot].event, mark: peerMark,
-                isQuiet: true))
+                instant: Instant(nanoseconds: instant), effects: effects, event: event, mark: peerMark, isQuiet: true))
     }
 
     private func instant(_ tag: UInt8, _ slot: Int?, _ reader: inout ByteReader) throws(Malformed) -> UInt64 {
@@ -81,48 +85,55 @@ struct RunDecoder {
             mark.segment = try reader.varint()
             mark.size = try reader.varint()
         }
-        mark.head = try reader.fixed()
+        mark.head = try reader.word(8)
     }
 
     /// A stream's first event, which is whole.
-    private mutating func define(_ reader: inout ByteReader, at instant: UInt64) throws(Malformed) {
-        let head = try reader.varint(as: Int.self)
+    private mutating func define(_ reader: inout ByteReader, at instant: UInt64) throws(Malformed) -> Event {
+        let head = try reader.count()
         guard head & 1 == 1 else { throw .outOfRange }
         let bytes = try reader.raw(count: head >> 1)
-        let event = try Self.event(bytes)
+        let event = try Event(bytes)
         guard QuietStream.key(of: event) != nil else { throw .outOfRange }
-        var node: NodeIndex?
-        if case .received(let reception) = event { node = reception.packet.sender.node }
-        streams.append(Stream(state: StreamState(bytes, at: instant), event: event, node: node))
+        streams.append(Stream(bytes, event, at: instant))
+        return event
     }
+}
 
-    private mutating func update(_ slot: Int, hasBody: Bool, _ reader: inout ByteReader) throws(Malformed) {
-        guard hasBody else {
-            let stood = streams[slot].state.before == streams[slot].state.bytes
-            streams[slot].state.guess()
-            // A timer, mostly: nothing to read again.
-            if !stood { streams[slot].event = try Self.event(streams[slot].state.bytes) }
-            return
-        }
-        let head = try reader.varint(as: Int.self)
-        if head & 1 == 1 {
-            let bytes = try reader.raw(count: head >> 1)
-            if bytes.count == streams[slot].state.bytes.count {
-                streams[slot].state.guess()
-            } else {
-                streams[slot].state.before = []
-            }
-            streams[slot].state.bytes = bytes
+extension RunDecoder.Stream {
+    /// One method for all that changes, since the way to a stream has its price.
+    fileprivate mutating func goOn(
+        to instant: UInt64, hasBody: Bool, _ reader: inout ByteReader
+    ) throws(Malformed) {
+        state.pass(to: instant)
+        if !hasBody {
+            state.guess()
         } else {
-            streams[slot].state.guess()
-            try patch(slot, count: head >> 1, &reader)
+            let head = try reader.count()
+            if head & 1 == 1 {
+                let bytes = try reader.raw(count: head >> 1)
+                if bytes.count == state.bytes.count { state.guess() } else { state.before = [] }
+                state.bytes = bytes
+            } else {
+                state.guess()
+                try state.patch(count: head >> 1, &reader)
+            }
         }
-        streams[slot].event = try Self.event(streams[slot].state.bytes)
     }
+}
 
-    private mutating func patch(_ slot: Int, count: Int, _ reader: inout ByteReader) throws(Malformed) {
+extension Event {
+    fileprivate init(_ bytes: [UInt8]) throws(Malformed) {
+        var reader = ByteReader(bytes)
+        try self.init(from: &reader)
+        try reader.finish()
+    }
+}
+
+extension StreamState {
+    /// So many patches to the guess.
+    fileprivate mutating func patch(count: Int, _ reader: inout ByteReader) throws(Malformed) {
         guard count <= reader.remaining else { throw .truncated }
-        let size = streams[slot].state.bytes.count
         var place = 0
         for _ in 0..<count {
             let head = try reader.byte()
@@ -130,17 +141,10 @@ struct RunDecoder {
             place += gap
             if gap == 63 { continue }
             for _ in 0...(head & 3) {
-                guard place < size else { throw .outOfRange }
-                streams[slot].state.bytes[place] = try reader.byte()
+                guard place < bytes.count else { throw .outOfRange }
+                bytes[place] = try reader.byte()
                 place += 1
             }
         }
-    }
-
-    private static func event(_ bytes: [UInt8]) throws(Malformed) -> Event {
-        var reader = ByteReader(bytes)
-        let event = try Event(from: &reader)
-        try reader.finish()
-        return event
     }
 }

@@ -8,6 +8,7 @@ struct SegmentExaminer {
     private var report: SegmentReport
     private var elector: Elector?
     private var sum = EffectsSum()
+    private var scratch = ByteWriter(reserving: 160)
     /// The state at the end, for the next segment's genesis to be compared with; nil when it isn't known.
     private(set) var finalState: [UInt8]?
 
@@ -25,12 +26,14 @@ struct SegmentExaminer {
     private mutating func run() {
         do throws(JournalDamage) {
             let reader = try JournalReader(report.path)
-            while let entry = try next(of: reader) {
+            defer { note(reader) }
+            while let entry = try reader.next() {
                 guard let different = take(entry) else { continue }
                 report.outcome = .diverged(completed(different))
                 return
             }
             report.tornTail = reader.tornTail
+            report.head = reader.head
         } catch {
             report.outcome = .damaged(error)
             return
@@ -38,13 +41,11 @@ struct SegmentExaminer {
         if let elector { finalState = encoded(elector) }
     }
 
-    private mutating func next(of reader: JournalReader) throws(JournalDamage) -> JournalReader.Entry? {
-        let entry = try reader.next()
+    /// How far it came.
+    private mutating func note(_ reader: JournalReader) {
         report.records = reader.records
         report.checkpoints = reader.checkpoints
         report.size = reader.offset
-        if entry == nil { report.head = reader.head }
-        return entry
     }
 
     /// - Returns: the difference, if there is one.
@@ -78,7 +79,7 @@ struct SegmentExaminer {
     /// What the effects of a run's steps come to.
     private mutating func compared(_ recorded: EffectsSum, _ entry: JournalReader.Entry) -> Divergence? {
         defer { sum = EffectsSum() }
-        guard elector != nil, recorded != sum else { return nil }
+        guard recorded != sum else { return nil }
         return Divergence(.sum(recorded: recorded.value, derived: sum.value), entry, event: "end of a run")
     }
 
@@ -96,7 +97,7 @@ struct SegmentExaminer {
 
     private mutating func repeated(_ step: Step, _ entry: JournalReader.Entry) -> Divergence? {
         guard let effects = elector?.step(step.event, at: step.instant) else { return nil }
-        let outcome = StepOutcome(of: effects)
+        let outcome = StepOutcome(of: effects, in: &scratch)
         if step.isQuiet { sum.add(outcome.digest) }
         guard !step.effects.agrees(with: outcome), let wording = elector.map({ Wording(rules: $0.rules) }) else {
             return nil
