@@ -230,7 +230,7 @@ private struct Clerk {
         } catch {
             guard case .system(_, let cause) = error, cause.isNoSpace else { return fail(error.description) }
             isFull = true
-            if !hasReportedFull { report(.full(error.description)) }
+            if !hasReportedFull { report(.full("the logs' disk is full (\(error)); free space there")) }
             hasReportedFull = true
         }
     }
