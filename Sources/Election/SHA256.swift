@@ -41,59 +41,98 @@ extension Digest: Transcribable {
     }
 }
 
-/// FIPS 180-4, section 6.2. Here, because this module imports nothing; a log's entries are short and few.
+/// FIPS 180-4, section 6.2. Here, because this module imports nothing. Nothing is allocated: a log's entries are hashed
+/// on every node, and all of them again by whoever reads a snapshot.
 private enum SHA256 {
+    typealias State = InlineArray<8, UInt32>
+    /// The last 16 words of the message schedule; a new one takes the oldest's place.
+    private typealias Words = InlineArray<16, UInt32>
+
     private static let blockCount = 64
 
-    static func state(after message: [UInt8]) -> [UInt32] {
-        var state: [UInt32] = [
+    static func state(after message: [UInt8]) -> State {
+        var state: State = [
             0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
         ]
-        var padded = message
-        padded.append(0x80)
-        while padded.count % blockCount != blockCount - 8 { padded.append(0) }
-        let bits = UInt64(message.count) * 8
-        for shift in stride(from: 56, through: 0, by: -8) { padded.append(UInt8(truncatingIfNeeded: bits >> shift)) }
-        var schedule = [UInt32](repeating: 0, count: 64)
-        for start in stride(from: 0, to: padded.count, by: blockCount) {
-            expand(padded, from: start, into: &schedule)
-            compress(schedule, into: &state)
+        var start = 0
+        while message.count - start >= blockCount {
+            var words = Words(repeating: 0)
+            for place in 0..<16 { words[place] = word(message, at: start + 4 * place) }
+            compress(&words, into: &state)
+            start += blockCount
         }
+        finish(message, from: start, into: &state)
         return state
     }
 
-    private static func expand(_ bytes: [UInt8], from start: Int, into schedule: inout [UInt32]) {
-        for place in 0..<16 {
-            let at = start + place * 4
-            let high = UInt32(bytes[at]) << 24 | UInt32(bytes[at + 1]) << 16
-            schedule[place] = high | UInt32(bytes[at + 2]) << 8 | UInt32(bytes[at + 3])
+    private static func word(_ bytes: [UInt8], at place: Int) -> UInt32 {
+        let high = UInt32(bytes[place]) << 24 | UInt32(bytes[place + 1]) << 16
+        return high | UInt32(bytes[place + 2]) << 8 | UInt32(bytes[place + 3])
+    }
+
+    /// What doesn't fill a block, the bit that ends it, and the count of all bits.
+    private static func finish(_ message: [UInt8], from start: Int, into state: inout State) {
+        var words = Words(repeating: 0)
+        for place in start..<message.count { put(message[place], at: place - start, into: &words) }
+        put(0x80, at: message.count - start, into: &words)
+        if message.count - start >= blockCount - 8 {
+            compress(&words, into: &state)
+            words = Words(repeating: 0)
         }
-        for place in 16..<64 {
-            let (early, late) = (schedule[place - 15], schedule[place - 2])
+        let bits = UInt64(message.count) * 8
+        words[14] = UInt32(truncatingIfNeeded: bits >> 32)
+        words[15] = UInt32(truncatingIfNeeded: bits)
+        compress(&words, into: &state)
+    }
+
+    private static func put(_ byte: UInt8, at place: Int, into words: inout Words) {
+        words[place >> 2] |= UInt32(byte) << UInt32(24 - 8 * (place & 3))
+    }
+
+    /// Eight rounds at a time: then every word of the state is back in its place.
+    private static func compress(_ words: inout Words, into state: inout State) {
+        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+        for round in stride(from: 0, to: 64, by: 8) {
+            if round & 15 == 0 && round > 0 { extend(&words) }
+            turn(a, b, c, &d, e, f, g, &h, words[round & 15], round)
+            turn(h, a, b, &c, d, e, f, &g, words[(round + 1) & 15], round + 1)
+            turn(g, h, a, &b, c, d, e, &f, words[(round + 2) & 15], round + 2)
+            turn(f, g, h, &a, b, c, d, &e, words[(round + 3) & 15], round + 3)
+            turn(e, f, g, &h, a, b, c, &d, words[(round + 4) & 15], round + 4)
+            turn(d, e, f, &g, h, a, b, &c, words[(round + 5) & 15], round + 5)
+            turn(c, d, e, &f, g, h, a, &b, words[(round + 6) & 15], round + 6)
+            turn(b, c, d, &e, f, g, h, &a, words[(round + 7) & 15], round + 7)
+        }
+        let sums: State = [a, b, c, d, e, f, g, h]
+        for place in sums.indices { state[place] &+= sums[place] }
+    }
+
+    /// The next 16 words of the schedule.
+    private static func extend(_ words: inout Words) {
+        for place in 0..<16 {
+            let (early, late) = (words[(place + 1) & 15], words[(place + 14) & 15])
             let first = rotated(early, 7) ^ rotated(early, 18) ^ (early >> 3)
             let second = rotated(late, 17) ^ rotated(late, 19) ^ (late >> 10)
-            schedule[place] = schedule[place - 16] &+ first &+ schedule[place - 7] &+ second
+            words[place] &+= first &+ words[(place + 9) & 15] &+ second
         }
     }
 
-    private static func compress(_ schedule: [UInt32], into state: inout [UInt32]) {
-        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-        for round in 0..<64 {
-            let choice = (e & f) ^ (~e & g)
-            let mixed = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
-            let one = h &+ mixed &+ choice &+ constants[round] &+ schedule[round]
-            let majority = (a & b) ^ (a & c) ^ (b & c)
-            let two = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) &+ majority
-            (h, g, f, e) = (g, f, e, d &+ one)
-            (d, c, b, a) = (c, b, a, one &+ two)
-        }
-        for (place, word) in [a, b, c, d, e, f, g, h].enumerated() { state[place] &+= word }
+    /// One round; of the eight words, two change.
+    @inline(__always)
+    private static func turn(
+        _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: inout UInt32, _ e: UInt32, _ f: UInt32, _ g: UInt32,
+        _ h: inout UInt32, _ word: UInt32, _ round: Int
+    ) {
+        let mixed = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
+        let one = h &+ mixed &+ (g ^ (e & (f ^ g))) &+ constants[round] &+ word
+        d &+= one
+        h = one &+ (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) &+ ((a & b) | (c & (a | b)))
     }
 
     private static func rotated(_ word: UInt32, _ count: UInt32) -> UInt32 { word >> count | word << (32 - count) }
 
-    private static let constants: [UInt32] = [
+    private static let constants: InlineArray<64, UInt32> = [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
         0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7, 0xc19b_f174,
         0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f, 0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da,
