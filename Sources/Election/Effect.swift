@@ -1,5 +1,7 @@
 /// Everything that a step may ask of the shell. The order within the list is the order to carry them out in; what
 /// has to be complete before a later step's effects comes back as an event.
+///
+/// What is large and rare is boxed, or every other effect would take as much room.
 package enum Effect: Hashable, Sendable {
     /// Write the elector's `memory`, the event and what led to it to disk, then report `.persisted` with the ticket.
     ///
@@ -23,13 +25,13 @@ package enum Effect: Hashable, Sendable {
     /// Announce the addresses again: somebody else claimed them, or a partition ended.
     case announce(GroupID)
     /// For the log, for `on_change` scripts, and for people.
-    case changed(Change)
+    indirect case changed(Change)
     /// What a voter must never do, with the two signed packets that prove it (I11).
-    case accuse(NodeIndex, group: GroupID, term: Term, proofs: [[UInt8]])
+    indirect case accuse(NodeIndex, group: GroupID, term: Term, proofs: [[UInt8]])
     /// The group's log says something new: see `Elector.logState`. The data plane follows it.
     case derived(GroupID, index: UInt64, stateHash: UInt64)
     /// Look whether this node could take the proposed configuration, then report `.examined`.
-    case examine(GroupID, CommandID)
+    indirect case examine(GroupID, CommandID)
     /// How the order of that number ended.
     indirect case answered(UInt64, CommandOutcome)
     /// Pair: keep both branches of a fork as evidence.

@@ -1,11 +1,13 @@
 /// Everything that can happen to a node. A journal is a list of these with their instants.
+///
+/// What is large or rare is boxed: events are copied far more often than looked into.
 package enum Event: Hashable, Sendable {
     /// The first event of a life, once everything that an earlier life left behind in the kernel is gone.
     indirect case started(Start)
     /// What the disk has of a group's log; before `started`.
     indirect case recalled(GroupID, LogImage)
     /// A packet whose signature and replay window the shell has checked; also the node's own grant to itself.
-    case received(Reception)
+    indirect case received(Reception)
     /// The instant given by `Elector.nextDeadline` has come.
     case timer
     /// What `Effect.persist` asked for is on disk.
@@ -32,7 +34,7 @@ package enum Event: Hashable, Sendable {
     /// A configuration's text for the whole cluster, answered likewise when it is decided.
     case propose(UInt64, text: [UInt8])
     /// What this node's shell found of a proposal that it was asked to examine; empty: it can take it.
-    case examined(GroupID, CommandID, obstacle: String)
+    indirect case examined(GroupID, CommandID, obstacle: String)
     /// A checked configuration that differs in nothing the safety rests on.
     indirect case reconfigured(Rules)
     /// The daemon is to end: hand over and stay away.

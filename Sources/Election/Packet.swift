@@ -11,7 +11,8 @@ package struct Packet: Hashable, Sendable {
     }
 }
 
-package enum Message: Hashable, Sendable {
+/// Boxed, since one is handed on many times and looked into once.
+package indirect enum Message: Hashable, Sendable {
     case heartbeat(Heartbeat)
     case promise(Promise)
     case voteRequest(VoteRequest)
