@@ -58,6 +58,9 @@ extension Elector {
         groups[place].leaseUntil.map { $0.since(now) }
     }
 
+    /// The term that this node holds the group in, in that place of the rules.
+    package func termHeld(inPlace place: Int) -> Term? { groups[place].termHeld }
+
     /// Whether this voter may vote for or promise to anybody but `holder` now: what a quorum mustn't, while its gate is open
     /// (I3).
     package func isFree(from holder: NodeIndex, inPlace place: Int, at now: Instant) -> Bool {

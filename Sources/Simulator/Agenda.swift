@@ -33,29 +33,30 @@ struct Agenda {
 
     mutating func enter(_ kind: Kind, at: UInt64, node: UInt8 = 0, life: UInt32 = 0, slot: UInt32 = 0) {
         entered += 1
-        heap.append(Entry(at: at, order: entered, slot: slot, life: life, node: node, kind: kind))
+        let new = Entry(at: at, order: entered, slot: slot, life: life, node: node, kind: kind)
+        heap.append(new)
         var child = heap.count - 1
         while child > 0 {
             let parent = (child - 1) / 2
-            guard heap[child].isBefore(heap[parent]) else { break }
-            heap.swapAt(child, parent)
+            guard new.isBefore(heap[parent]) else { break }
+            heap[child] = heap[parent]
             child = parent
         }
+        heap[child] = new
     }
 
     mutating func next() -> Entry? {
         guard let first = heap.first, let last = heap.popLast() else { return nil }
         if heap.isEmpty { return first }
-        heap[0] = last
         var parent = 0
         while true {
-            var least = parent
-            let child = 2 * parent + 1
-            if child < heap.count && heap[child].isBefore(heap[least]) { least = child }
-            if child + 1 < heap.count && heap[child + 1].isBefore(heap[least]) { least = child + 1 }
-            if least == parent { return first }
-            heap.swapAt(parent, least)
-            parent = least
+            var child = 2 * parent + 1
+            if child + 1 < heap.count && heap[child + 1].isBefore(heap[child]) { child += 1 }
+            guard child < heap.count, heap[child].isBefore(last) else { break }
+            heap[parent] = heap[child]
+            parent = child
         }
+        heap[parent] = last
+        return first
     }
 }

@@ -36,6 +36,8 @@ struct Checkers {
     }
 
     let rules: Rules
+    /// Of the rules, at hand.
+    let quorum: Int
     private(set) var violations: [Violation] = []
     private(set) var actions: [String: Int] = [:]
     var announcements = 0
@@ -56,6 +58,7 @@ struct Checkers {
 
     init(rules: Rules) {
         self.rules = rules
+        quorum = rules.quorum
         let groups = rules.groups.count
         logs = LogCheckers(rules)
         newestVote = Array(repeating: Array(repeating: .none, count: groups), count: rules.nodes.count)
@@ -147,7 +150,7 @@ struct Checkers {
             machines[index].process != nil, machines[index].unfinished.isEmpty, now >= machines[index].pausedUntil
         else { return }
         let local = machines[index].clock.reading(at: now)
-        let left = machines[index].process?.elector.leaseLeft(inPlace: place, at: local)
+        let left = machines[index].process?.ask { $0.leaseLeft(inPlace: place, at: local) } ?? nil
         if left.map({ machines[index].gates[place].deadline > local + $0 }) ?? true {
             violate(.gateNeedsLease, at: now, "\(name(machines[index])) has its gate open beyond its lease")
         }
@@ -157,11 +160,13 @@ struct Checkers {
     mutating func checkSupport(_ place: Int, of index: Int, _ machines: [Machine], at now: UInt64) {
         guard machines[index].gates[place].isOpen(at: now) else { return }
         let holder = machines[index].node
-        let free = machines.count { machine in
-            let local = machine.clock.reading(at: now)
-            return machine.process?.elector.isFree(from: holder, inPlace: place, at: local) ?? false
+        var free = 0
+        for other in machines.indices {
+            let local = machines[other].clock.reading(at: now)
+            let isFree = machines[other].process?.ask { $0.isFree(from: holder, inPlace: place, at: local) }
+            if isFree == true { free += 1 }
         }
-        if free >= rules.quorum {
+        if free >= quorum {
             let who = name(machines[index])
             violate(.gateNeedsLease, at: now, "\(who) has its gate open, and a quorum may help others")
         }

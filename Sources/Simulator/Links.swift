@@ -6,7 +6,7 @@ struct Links {
     /// Bit `to` of `severed[from]`.
     private var severed: [UInt32]
     /// Old packets that may come again, the newest overwriting the oldest.
-    private var kept: [(packet: Packet, proof: [UInt8], to: Int)] = []
+    private var kept: [(event: Event, to: Int)] = []
     private var keptNext = 0
 
     init(nodes: Int, weather: Weather) {
@@ -24,40 +24,39 @@ struct Links {
 
     mutating func mendAll() { for place in severed.indices { severed[place] = 0 } }
 
-    mutating func keep(_ packet: Packet, proof: [UInt8], to: Int) {
+    mutating func keep(_ event: Event, to: Int) {
         if kept.count < 256 {
-            kept.append((packet, proof, to))
+            kept.append((event, to))
         } else {
-            kept[keptNext] = (packet, proof, to)
+            kept[keptNext] = (event, to)
             keptNext = (keptNext + 1) % kept.count
         }
     }
 
-    func old(_ randomness: inout Randomness) -> (packet: Packet, proof: [UInt8], to: Int)? {
+    func old(_ randomness: inout Randomness) -> (event: Event, to: Int)? {
         kept.isEmpty ? nil : kept[randomness.index(of: kept.count)]
     }
 }
 
 extension World {
-    /// Sends a packet over one link: lost, once, twice, late, out of order, as the weather has it.
-    mutating func post(_ packet: Packet, proof: [UInt8], relay: NodeIndex?, from: Int, to: Int) {
+    /// Sends a packet, as its receiver will see it, over one link: lost, once, twice, late, out of order, as the weather
+    /// has it.
+    mutating func post(_ event: Event, isRelayed: Bool = false, from: Int, to: Int) {
         packets += 1
         let weather = links.weather
         if weather.replayPermille > 0 {
-            if relay == nil, randomness.happens(20) { links.keep(packet, proof: proof, to: to) }
+            if !isRelayed, randomness.happens(20) { links.keep(event, to: to) }
             if randomness.happens(UInt64(weather.replayPermille)), let old = links.old(&randomness) {
-                deliver(old.packet, proof: old.proof, relay: nil, to: old.to, weather)
+                deliver(old.event, to: old.to, weather)
             }
         }
         guard links.delivers(from: from, to: to), !randomness.happens(UInt64(weather.lossPermille)) else { return }
-        deliver(packet, proof: proof, relay: relay, to: to, weather)
-        if randomness.happens(UInt64(weather.duplicatePermille)) {
-            deliver(packet, proof: proof, relay: relay, to: to, weather)
-        }
+        deliver(event, to: to, weather)
+        if randomness.happens(UInt64(weather.duplicatePermille)) { deliver(event, to: to, weather) }
     }
 
-    private mutating func deliver(_ packet: Packet, proof: [UInt8], relay: NodeIndex?, to: Int, _ weather: Weather) {
+    private mutating func deliver(_ event: Event, to: Int, _ weather: Weather) {
         let delay = randomness.within(weather.delayFrom.nanoseconds...weather.delayTo.nanoseconds)
-        enter(.received(Reception(packet: packet, relay: relay, proof: proof)), to: to, at: now + delay)
+        enter(event, to: to, at: now + delay)
     }
 }

@@ -11,16 +11,15 @@ extension Checkers {
     func isSound(_ machine: Machine, at now: UInt64) -> Bool {
         guard let process = machine.process, machine.isRunning(at: now) else { return false }
         // G7: until it has copied the logs it votes for nobody, for up to ten D.
-        if machine.wasWiped && process.elector.memory.needsFloor { return false }
-        return !machine.disk.hasFailed && process.elector.isStorageSound
-            && machine.disk.latency < rules.timing.heartbeat.nanoseconds / 2
-            && process.elector.rules.safetyDigest == rules.safetyDigest
+        if machine.wasWiped && process.ask({ $0.memory.needsFloor }) { return false }
+        return !machine.disk.hasFailed && machine.disk.latency < rules.timing.heartbeat.nanoseconds / 2
+            && process.ask { $0.isStorageSound && $0.rules.safetyDigest == rules.safetyDigest }
     }
 
     func isEligible(_ machine: Machine, _ place: Int) -> Bool {
         let group = rules.groups[place]
         return group.priorities[Int(machine.node.rawValue)] > 0 && machine.linkIsUp
-            && machine.process?.elector.isUnderMaintenance != true
+            && machine.process?.ask { $0.isUnderMaintenance } != true
             && (machine.dataPlaneIsUp || !group.needsDataPlane)
             && group.checks.allSatisfy { $0.weight != 0 || machine.checks[Int($0.check)] }
     }
@@ -35,22 +34,28 @@ extension Checkers {
         return max(sum, 1)
     }
 
-    /// The nodes that could hold the group now, best first: connected both ways, directly, with a quorum of voters.
-    func candidates(_ place: Int, _ machines: [Machine], _ links: Links, at now: UInt64) -> [Machine] {
-        let able = machines.filter { machine in
-            guard isSound(machine, at: now), isEligible(machine, place) else { return false }
-            if rules.groups[place].mode == .pair { return true }
-            let node = Int(machine.node.rawValue)
-            let voters = machines.filter {
-                rules.nodes[Int($0.node.rawValue)].votes && isSound($0, at: now)
-                    && ($0.node == machine.node || links.connects(node, Int($0.node.rawValue)))
+    /// Whether the node could hold the group now: connected both ways, directly, with a quorum of voters.
+    private func couldHold(
+        _ place: Int, _ node: Int, _ machines: [Machine], _ links: Links, at now: UInt64
+    ) -> Bool {
+        guard isSound(machines[node], at: now), isEligible(machines[node], place) else { return false }
+        if rules.groups[place].mode == .pair { return true }
+        guard rules.nodes[node].votes else { return false }
+        var voters = 0
+        for other in machines.indices where rules.nodes[other].votes {
+            if other == node || links.connects(node, other), isSound(machines[other], at: now) { voters += 1 }
+        }
+        return voters >= quorum
+    }
+
+    /// The best of the nodes that could hold the group now.
+    private func candidate(_ place: Int, _ machines: [Machine], _ links: Links, at now: UInt64) -> Machine? {
+        machines.indices.filter { couldHold(place, $0, machines, links, at: now) }
+            .min {
+                let (one, other) = (priority(machines[$0], place), priority(machines[$1], place))
+                return one != other ? one > other : $0 < $1
             }
-            return rules.nodes[node].votes && voters.count >= rules.quorum
-        }
-        return able.sorted {
-            let (one, other) = (priority($0, place), priority($1, place))
-            return one != other ? one > other : $0.node < $1.node
-        }
+            .map { machines[$0] }
     }
 
     mutating func look(_ machines: [Machine], _ links: Links, at now: UInt64) {
@@ -64,13 +69,15 @@ extension Checkers {
                 checkLease(place, of: index, machines, at: now)
                 checkSupport(place, of: index, machines, at: now)
             }
-            let holders = machines.indices.filter { machines[$0].gates[place].isOpen(at: now) }
-            if !holders.isEmpty || candidates(place, machines, links, at: now).isEmpty {
+            let isHeld = machines.indices.contains { machines[$0].gates[place].isOpen(at: now) }
+            if isHeld || !machines.indices.contains(where: { couldHold(place, $0, machines, links, at: now) }) {
                 servedAt[place] = now
                 gapReported[place] = false
             }
             checkGap(place, at: now)
-            if !isMajority, holders.count > 1, now - lastDisturbance > Self.longestGap(rules),
+            guard !isMajority else { continue }
+            let holders = machines.indices.filter { machines[$0].gates[place].isOpen(at: now) }
+            if holders.count > 1, now - lastDisturbance > Self.longestGap(rules),
                 links.connects(holders[0], holders[1]), holders.allSatisfy({ isSound(machines[$0], at: now) })
             {
                 violate(.pairIsSingle, at: now, "both hold \(rules.groups[place].name), connected and undisturbed")
@@ -90,7 +97,7 @@ extension Checkers {
         for place in rules.groups.indices {
             let name = rules.groups[place].name
             let holders = machines.filter { $0.gates[place].isOpen(at: now) }
-            guard let best = candidates(place, machines, links, at: now).first else {
+            guard let best = candidate(place, machines, links, at: now) else {
                 if let holder = holders.first {
                     violate(.bestHolds, at: now, "\(rules.name(of: holder.node)) holds \(name) and shouldn't")
                 }

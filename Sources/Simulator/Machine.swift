@@ -59,6 +59,9 @@ final class Process {
         windows = Array(repeating: ReplayWindow(), count: rules.nodes.count)
         recording = isRecorded ? Recording(rules: rules) : nil
     }
+
+    /// Asks the elector in its place: to read it out of a class would be to copy it.
+    func ask<Answer>(_ question: (inout Elector) -> Answer) -> Answer { question(&elector) }
 }
 
 /// As the wire's: of each sender's life every packet is let in once, those more than 64 behind not at all.

@@ -16,13 +16,16 @@ struct Recording {
     /// - Returns: what differed, or nil.
     func difference(_ randomness: inout Randomness) -> String? {
         var elector = Elector(rules: rules)
+        var scratch = ByteWriter(reserving: 1024)
         for (number, step) in steps.enumerated() {
             do {
                 var reader = ByteReader(step.event)
                 let event = try Event(from: &reader)
                 try reader.finish()
                 let effects = elector.step(event, at: step.at)
-                guard Fingerprint.of(effects) == step.effects else { return "step \(number) gives other effects" }
+                guard Fingerprint.of(effects, &scratch) == step.effects else {
+                    return "step \(number) gives other effects"
+                }
                 if randomness.happens(5) {
                     var writer = ByteWriter()
                     elector.encode(to: &writer)
@@ -50,25 +53,21 @@ struct Fingerprint {
     }
 
     mutating func add(_ bytes: [UInt8]) {
-        var word: UInt64 = 0
-        var filled = 0
-        for byte in bytes {
-            word = (word << 8) | UInt64(byte)
-            filled += 1
-            if filled == 8 {
-                add(word)
-                word = 0
-                filled = 0
+        bytes.withUnsafeBytes { bytes in
+            let whole = bytes.count & ~7
+            for place in stride(from: 0, to: whole, by: 8) {
+                add(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)))
             }
+            add(bytes[whole...].reduce(0) { ($0 << 8) | UInt64($1) })
         }
-        add(word)
         add(UInt64(bytes.count))
     }
 
-    static func of(_ effects: [Effect]) -> UInt64 {
+    /// - Parameter writer: for the effects' bytes; what it held is gone.
+    static func of(_ effects: [Effect], _ writer: inout ByteWriter) -> UInt64 {
         var fingerprint = Fingerprint()
         if effects.isEmpty { return fingerprint.value }
-        var writer = ByteWriter(reserving: 256)
+        writer.removeAll()
         for effect in effects { effect.encode(to: &writer) }
         fingerprint.add(writer.bytes)
         return fingerprint.value

@@ -18,7 +18,8 @@ extension World {
             case .send(let packet, let destination): send(packet, to: destination, from: place, life: life)
             case .relay(let origin, let peer):
                 guard let packet = process.newest[Int(origin.rawValue)] else { continue }
-                post(packet, proof: [], relay: machines[place].node, from: place, to: Int(peer.rawValue))
+                let copy = Event.received(Reception(packet: packet, relay: machines[place].node))
+                post(copy, isRelayed: true, from: place, to: Int(peer.rawValue))
             case .openGate(let group, let until): openGate(group, until: until, on: place, life, decidedAt)
             case .takeAddresses(let group, _): takeAddresses(group, on: place)
             case .renewGate(let group, let until): renewGate(group, until: until, on: place, life, decidedAt)
@@ -47,17 +48,17 @@ extension World {
     }
 
     private mutating func persist(_ ticket: Ticket, on place: Int, life: UInt32) {
-        guard let memory = machines[place].process?.elector.memory else { return }
+        guard let process = machines[place].process else { return }
+        let memory = process.ask { $0.memory }
         if machines[place].disk.hasFailed {
             enter(.storageFailed, to: place, at: now, life: life)
             return
         }
-        let view = machines[place].process?.elector.view(at: machines[place].clock.reading(at: now)).groups ?? []
-        let certificates = view.map { $0.holder == machines[place].node && $0.leaseLeft != nil ? $0.term : .none }
+        let places = rules.groups.indices
+        let certificates = process.ask { elector in places.map { elector.termHeld(inPlace: $0) ?? .none } }
         let write = Disk.Write(
-            ticket: ticket, life: life, memory: memory, certificates: certificates,
-            logs: machines[place].process?.unwritten ?? [])
-        machines[place].process?.unwritten = []
+            ticket: ticket, life: life, memory: memory, certificates: certificates, logs: process.unwritten)
+        process.unwritten = []
         let jitter = options.isPlain ? 0 : randomness.below(machines[place].disk.latency / 2 + 1)
         machines[place].disk.queue.append(write)
         if machines[place].disk.queue.count == 1 { expectWrite(place, after: machines[place].disk.latency + jitter) }
@@ -109,14 +110,12 @@ extension World {
             narrateOnce(place, "asks for votes\(groupName(of: request.group)) in term \(request.term.rawValue)")
         default: break
         }
+        let arrival = Event.received(Reception(packet: packet, relay: nil, proof: proof))
         switch destination {
         case .everyone:
-            for peer in machines.indices where peer != place {
-                post(packet, proof: proof, relay: nil, from: place, to: peer)
-            }
-        case .node(let node) where Int(node.rawValue) == place:
-            enter(.received(Reception(packet: packet, relay: nil, proof: proof)), to: place, at: now, life: life)
-        case .node(let node): post(packet, proof: proof, relay: nil, from: place, to: Int(node.rawValue))
+            for peer in machines.indices where peer != place { post(arrival, from: place, to: peer) }
+        case .node(let node) where Int(node.rawValue) == place: enter(arrival, to: place, at: now, life: life)
+        case .node(let node): post(arrival, from: place, to: Int(node.rawValue))
         }
     }
 
@@ -148,7 +147,7 @@ extension World {
         }
         let lag = randomness.below(options.gateLag.nanoseconds + 1)
         let clock = machines[machine].clock
-        let term = machines[machine].process?.elector.view(at: local).groups[place].term ?? .none
+        let term = machines[machine].process?.ask { $0.view(at: local).groups[place].term } ?? .none
         machines[machine].gates[place].open(term: term, until: deadline, lag: lag, clock: clock, at: now)
         checkers.opened(place, on: machine, machines, at: now)
         narrate(machine, "opens the gate\(groupName(place))")

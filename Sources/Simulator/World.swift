@@ -14,6 +14,8 @@ struct World {
     var fingerprint = Fingerprint()
     var steps: UInt64 = 0
     var packets: UInt64 = 0
+    /// Used again for each step's effects.
+    private var scratch = ByteWriter(reserving: 1024)
     /// Entered events, by slot; free slots are used again.
     private var events: [Event] = []
     private var freeSlots: [UInt32] = []
@@ -110,12 +112,12 @@ struct World {
 
     /// The shell's work: hand the event to the elector, then carry its effects out.
     mutating func step(_ event: Event, on place: Int) {
-        if case .received(let reception) = event, !admit(reception, on: place) { return }
-        let local = reading(of: place, for: event)
         guard let process = machines[place].process else { return }
+        if case .received(let reception) = event, !admit(reception, by: process, on: place) { return }
+        let local = reading(of: place, for: event)
         let effects = process.step(event, at: local)
         steps += 1
-        let effectsPrint = effects.isEmpty ? 0 : Fingerprint.of(effects)
+        let effectsPrint = effects.isEmpty ? 0 : Fingerprint.of(effects, &scratch)
         fingerprint.add(now &+ UInt64(place) &+ effectsPrint)
         process.record(event, at: local, effects: effects, print: effectsPrint)
         if let stall = machines[place].stall, !effects.isEmpty {
@@ -137,22 +139,16 @@ struct World {
         return Instant(nanoseconds: local.nanoseconds - min(local.nanoseconds, rules.timing.promise.nanoseconds * 2))
     }
 
-    private mutating func admit(_ reception: Reception, on place: Int) -> Bool {
+    private func admit(_ reception: Reception, by process: Process, on place: Int) -> Bool {
         let sender = Int(reception.packet.sender.node.rawValue)
-        if sender == place { return true }
-        if reception.relay == nil {
-            if options.filtersReplays {
-                guard machines[place].process?.windows[sender].admits(reception.packet) == true else { return false }
-            }
-            if case .heartbeat = reception.packet.message {
-                machines[place].process?.newest[sender] = reception.packet
-            }
-        }
+        if sender == place || reception.relay != nil { return true }
+        if options.filtersReplays, !process.windows[sender].admits(reception.packet) { return false }
+        if case .heartbeat = reception.packet.message { process.newest[sender] = reception.packet }
         return true
     }
 
     private mutating func setTimer(of place: Int) {
-        guard let process = machines[place].process, let deadline = process.elector.nextDeadline else { return }
+        guard let process = machines[place].process, let deadline = process.ask({ $0.nextDeadline }) else { return }
         let due = max(machines[place].clock.trueTime(of: deadline), now)
         if due == .max { return }
         let at = due + (options.isPlain ? 0 : randomness.below(options.wakeLatency.nanoseconds + 1))
@@ -232,7 +228,7 @@ extension Process {
         var writer = ByteWriter()
         event.encode(to: &writer)
         recording?.steps.append(
-            Recording.Step(at: instant, event: writer.bytes, effects: effects.isEmpty ? Fingerprint.of([]) : print))
+            Recording.Step(at: instant, event: writer.bytes, effects: effects.isEmpty ? Fingerprint().value : print))
     }
 }
 
