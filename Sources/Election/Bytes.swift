@@ -38,7 +38,9 @@ package struct ByteWriter: Sendable {
 
     /// The lowest `width` bytes of `value`.
     package mutating func word(_ value: UInt64, _ width: Int) {
-        withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0.prefix(width)) }
+        withUnsafeBytes(of: value.littleEndian) {
+            bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: $0.prefix(width)))
+        }
     }
 
     /// LEB128: seven bits a byte, the least significant first.
@@ -59,7 +61,10 @@ package struct ByteWriter: Sendable {
         bytes.append(contentsOf: content)
     }
 
-    package mutating func text(_ content: String) { blob(Array(content.utf8)) }
+    package mutating func text(_ content: String) {
+        varint(UInt64(content.utf8.count))
+        bytes.append(contentsOf: content.utf8)
+    }
 
     package mutating func list<Element>(_ items: [Element], _ each: (inout ByteWriter, Element) -> Void) {
         varint(UInt64(items.count))

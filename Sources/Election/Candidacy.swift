@@ -15,7 +15,7 @@ extension Elector {
     /// L5: eligible, connected to a quorum, no valid holder known, and ranked above every candidate whose patience
     /// round hasn't passed.
     private func mayCampaign(_ place: Int, at now: Instant) -> Bool {
-        guard now >= campaignAt(place), !hasValidHolder(in: place, at: now), voters.contains(rules.this),
+        guard !hasValidHolder(in: place, at: now), now >= campaignAt(place), voters.contains(rules.this),
             isConnectedToQuorum(rules.this, at: now),
             let own = standing(of: rules.this, in: place, at: now), own.isEligible
         else { return false }

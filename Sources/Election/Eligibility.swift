@@ -32,14 +32,14 @@ extension Elector {
     func holder(in place: Int, at now: Instant) -> NodeIndex? {
         if groups[place].leaseUntil != nil { return rules.this }
         if rules.groups[place].mode == .pair { return pairHolder(in: place, at: now) }
-        return hasValidHolder(in: place, at: now) ? groups[place].certificate?.holder.node : nil
+        return hasValidHolder(in: place, at: now) ? groups[place].certified?.holder.node : nil
     }
 
     /// Somebody else holds a certificate, has claimed it within D, and has neither released nor restarted.
     ///
     /// A claim that was passed on counts here: it keeps this node from campaigning, and does nothing else.
     func hasValidHolder(in place: Int, at now: Instant) -> Bool {
-        guard let holder = groups[place].certificate?.holder, let claimedAt = groups[place].claimedAt,
+        guard let holder = groups[place].certified?.holder, let claimedAt = groups[place].claimedAt,
             groups[place].released == nil
         else { return false }
         if holder.node == rules.this { return false }

@@ -8,7 +8,11 @@ struct Group: Hashable, Sendable {
     /// Whom this voter supports, and until when. Volatile: boot silence stands in for it after a restart (S6).
     var promise: GivenPromise?
     /// The newest valid certificate; in pair mode a claim without votes.
-    var certificate: Certificate?
+    var certificate: Certificate? {
+        didSet { takeUpCertificate() }
+    }
+    /// Of `certificate`, at hand: what every heartbeat is compared with.
+    private(set) var certified: Certified?
     /// When the certificate's holder was last heard to claim it, directly or passed on.
     var claimedAt: Instant?
     /// The last claim was taken back by the holder itself.
@@ -40,6 +44,12 @@ struct Group: Hashable, Sendable {
         newestTerm = ballot.term
         freeSince = now
     }
+}
+
+/// Whom a certificate names, without its votes.
+struct Certified: Hashable, Sendable {
+    var holder: NodeLife
+    var term: Term
 }
 
 struct ArmedGrant: Hashable, Sendable {
@@ -156,6 +166,12 @@ extension Group {
         default: nil
         }
     }
+
+    /// What `certificate` says is put at hand; where it is given its first value, nobody else does.
+    mutating func takeUpCertificate() { certified = certificate.map { Certified(holder: $0.holder, term: $0.term) } }
+
+    /// Whether the newest certificate is this life's in this term.
+    func isCertified(_ life: NodeLife, in term: Term) -> Bool { certified == Certified(holder: life, term: term) }
 
     /// Whom the last holder named, for D from when it was heard: views of a release differ, and must not for ever.
     func successor(at now: Instant, within span: Span) -> NodeIndex? {

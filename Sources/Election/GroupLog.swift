@@ -45,6 +45,27 @@ struct Leading: Hashable, Sendable {
     var hasDecided = false
 }
 
+extension Leading {
+    /// What at least so many of these nodes have on disk.
+    func matched(byAtLeast count: Int, of nodes: NodeSet) -> UInt64? {
+        var durable: [UInt64] = []
+        durable.reserveCapacity(matched.count)
+        for slot in matched.indices where nodes.contains(NodeIndex(UInt8(slot))) { durable.append(matched[slot]) }
+        durable.sort(by: >)
+        return durable.count >= count ? durable[count - 1] : nil
+    }
+
+    mutating func match(_ slot: Int, _ index: UInt64) { matched[slot] = max(matched[slot], index) }
+
+    /// The node has everything up to there.
+    mutating func raise(_ slot: Int, to index: UInt64) {
+        match(slot, index)
+        next[slot] = max(next[slot], index + 1)
+    }
+
+    mutating func hasten(_ slot: Int, to instant: Instant) { dueAt[slot] = min(dueAt[slot], instant) }
+}
+
 struct Followed: Hashable, Sendable {
     var holder: NodeLife
     var term: Term

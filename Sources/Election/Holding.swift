@@ -147,7 +147,7 @@ extension Elector {
         groups[place].role = .standby
         groups[place].ownRelease = withdrawal.release
         groups[place].free(from: life, term: withdrawal.release.term, at: now)
-        if groups[place].certificate?.holder == life, groups[place].certificate?.term == withdrawal.release.term {
+        if groups[place].isCertified(life, in: withdrawal.release.term) {
             groups[place].released = withdrawal.release
             groups[place].releasedAt = now
         }

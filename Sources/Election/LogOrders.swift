@@ -155,8 +155,7 @@ extension Elector {
             return
         }
         if case .decide = command { return }
-        let log = replication.logs[place].log
-        if log.state.hasPassed(id) || log.isPending(id) { return }
+        if replication.logs[place].log.state.hasPassed(id) || replication.logs[place].log.isPending(id) { return }
         if let why = obstacle(to: command, of: id, in: place) {
             post(.refuse(groups[place].id, id, why: why), to: sender.node)
         } else {
@@ -195,8 +194,8 @@ extension Elector {
                 replication.logs[place].uploads.removeAll { $0.proposal == decision.proposal }
             }
         }
-        let log = replication.logs[place].log
-        effects.append(.derived(id, index: log.committed, stateHash: log.stateHash))
+        let committed = replication.logs[place].log.committed
+        effects.append(.derived(id, index: committed, stateHash: replication.logs[place].log.stateHash))
         if place == replication.clusterPlace { alignMaintenance(at: now) }
     }
 
@@ -279,8 +278,7 @@ extension Elector {
     /// G8: in force everywhere or nowhere. The holder decides for it when every node that it hears can take it, a
     /// quorum of voters among them, and against it when one can't or doesn't answer.
     mutating func decideProposal(_ place: Int, at now: Instant) {
-        guard var leading = replication.logs[place].leading,
-            let proposal = replication.logs[place].log.state.proposal
+        guard let proposal = replication.logs[place].log.state.proposal, var leading = replication.logs[place].leading
         else { return }
         if leading.proposal != proposal.id || leading.proposalSize != proposal.text.count {
             leading.proposal = proposal.id

@@ -82,7 +82,7 @@ extension Elector {
         var better: (count: UInt64, best: Standing?) = (0, nil)
         // Who has just given the group up without naming itself isn't waited for: it may still seem connected.
         let isRecent = groups[place].released != nil && now.since(groups[place].releasedAt) < rules.timing.promise
-        let retired = isRecent ? groups[place].certificate?.holder.node : nil
+        let retired = isRecent ? groups[place].certified?.holder.node : nil
         for node in rules.indices where node != candidate.node && node != retired {
             guard let standing = standing(of: node, in: place, at: now), standing.isEligible,
                 standing.outranks(candidate), isConnectedToQuorum(node, at: now)
@@ -142,17 +142,13 @@ extension Elector {
         if beat.term.isWithinReach(of: groups[place].newestTerm) { groups[place].note(term: beat.term) }
         if let release = beat.release {
             groups[place].free(from: life, term: release.term, at: now)
-            if groups[place].certificate?.holder == life, groups[place].certificate?.term == release.term,
-                groups[place].released == nil
-            {
+            if groups[place].isCertified(life, in: release.term), groups[place].released == nil {
                 groups[place].released = release
                 groups[place].releasedAt = now
             }
         }
         guard beat.holding else { return }
-        if rules.groups[place].mode == .pair {
-            groups[place].claimedAt = now
-        } else if groups[place].certificate?.holder == life, groups[place].certificate?.term == beat.term {
+        if rules.groups[place].mode == .pair || groups[place].isCertified(life, in: beat.term) {
             groups[place].claimedAt = now
         }
     }
@@ -172,7 +168,7 @@ extension Elector {
         if let last = peers[index].remindedAt, now.since(last) < rules.timing.heartbeat { return }
         for place in groups.indices where groups[place].leaseUntil != nil {
             let beat = beat(of: node, in: place)
-            if beat?.holder == rules.this && beat?.term == groups[place].certificate?.term { continue }
+            if beat?.holder == rules.this && beat?.term == groups[place].certified?.term { continue }
             guard let certificate = groups[place].certificate else { continue }
             send(.certificate(certificate), to: .node(node), &effects)
             peers[index].remindedAt = now

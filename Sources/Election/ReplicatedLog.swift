@@ -7,16 +7,27 @@ package struct ReplicatedLog: Hashable, Sendable {
     package private(set) var committed: UInt64 = 0
     /// What the committed entries come to.
     package private(set) var state = LogState()
-    /// Of the state, for comparing.
-    package private(set) var stateHash: UInt64
+    /// Where it ends: after the last of `entries`, or at `base`.
+    package private(set) var last = LogPosition.start
     /// The bytes of `entries`, about.
     private var weight = 0
+    private var known = Worked(out: nil)
+
+    /// What follows from the rest, once somebody asked for it: no part of the value.
+    private struct Worked: Hashable, Sendable {
+        var out: UInt64?
+
+        static func == (one: Worked, other: Worked) -> Bool { true }
+
+        func hash(into hasher: inout Hasher) {}
+    }
 
     private static let emptyHash = LogState().digest.short
 
-    package init() { stateHash = Self.emptyHash }
+    package init() { known.out = Self.emptyHash }
 
-    package var last: LogPosition { entries.last?.position ?? base }
+    /// Of the state, for comparing.
+    package var stateHash: UInt64 { known.out ?? state.digest.short }
 
     package var committedPosition: LogPosition { position(at: committed) ?? base }
 
@@ -58,8 +69,7 @@ package struct ReplicatedLog: Hashable, Sendable {
     @discardableResult
     mutating func append(_ content: LogContent, term: Term) -> LogEntry {
         let entry = LogEntry(after: last, term: term, content: content)
-        entries.append(entry)
-        weight += content.size
+        add(entry)
         return entry
     }
 
@@ -75,19 +85,32 @@ package struct ReplicatedLog: Hashable, Sendable {
             return nil
         }
         truncate(to: kept)
-        for entry in new[first...] {
-            entries.append(entry)
-            weight += entry.content.size
-        }
+        for entry in new[first...] { add(entry) }
         return kept
     }
 
+    private mutating func add(_ entry: LogEntry) {
+        last = entry.position
+        weight += entry.content.size
+        entries.append(entry)
+    }
+
     private mutating func truncate(to index: UInt64) {
-        while last.index > index, let gone = entries.popLast() { weight -= gone.content.size }
+        while entries.count > 0, last.index > index {
+            weight -= entries.removeLast().content.size
+            last = entries.last?.position ?? base
+        }
     }
 
     /// Applies what is committed now and wasn't.
     mutating func commit(to index: UInt64) -> [LogNews] {
+        let before = committed
+        let news = apply(to: index)
+        if committed > before { known.out = state.digest.short }
+        return news
+    }
+
+    private mutating func apply(to index: UInt64) -> [LogNews] {
         let end = min(index, last.index)
         guard end > committed else { return [] }
         var news: [LogNews] = []
@@ -95,7 +118,7 @@ package struct ReplicatedLog: Hashable, Sendable {
             committed += 1
             news += state.apply(entry)
         }
-        stateHash = state.digest.short
+        known.out = nil
         return news
     }
 
@@ -131,7 +154,8 @@ package struct ReplicatedLog: Hashable, Sendable {
         entries = image.entries
         committed = max(image.committed, image.base.index)
         state = image.state ?? LogState()
-        stateHash = state.digest.short
+        last = image.last
+        known.out = image.state == nil ? Self.emptyHash : state.digest.short
         weight = entries.reduce(0) { $0 + $1.content.size }
     }
 
@@ -142,11 +166,9 @@ package struct ReplicatedLog: Hashable, Sendable {
         case .entries(let place, let new):
             guard position(at: place.index)?.hash == place.hash, place.index >= committed else { return }
             truncate(to: place.index)
-            for entry in new {
-                entries.append(entry)
-                weight += entry.content.size
-            }
-        case .committed(let index): _ = commit(to: index)
+            for entry in new { add(entry) }
+        // Whoever reads a whole log asks for the last state's hash only.
+        case .committed(let index): _ = apply(to: index)
         }
     }
 }

@@ -5,8 +5,7 @@ extension Elector {
 
     func life(_ life: NodeLife, leads place: Int, in term: Term) -> Bool {
         if rules.groups[place].mode == .pair { return life.node == pairPeer(in: place) }
-        guard let certificate = groups[place].certificate else { return false }
-        return certificate.holder == life && certificate.term == term
+        return groups[place].isCertified(life, in: term)
     }
 
     /// Bytes of entries that one group keeps behind what is committed: many groups keep few each.
@@ -57,36 +56,30 @@ extension Elector {
 
     /// Has everything after a place written; who waits for the disk is told later.
     mutating func write(_ place: Int, after kept: LogPosition, _ effects: inout [Effect]) {
-        let log = replication.logs[place].log
-        let new = log.entries(after: kept.index, atMost: .max)
+        let last = replication.logs[place].log.last
+        let new = replication.logs[place].log.entries(after: kept.index, atMost: .max)
         effects.append(.writeLog(groups[place].id, .entries(after: kept, new)))
         // What was overwritten isn't durable any more, whatever the disk says later.
         replication.logs[place].durable = min(replication.logs[place].durable, kept.index)
         for slot in replication.writes.indices where replication.writes[slot].place == place {
             replication.writes[slot].index = min(replication.writes[slot].index, kept.index)
         }
-        replication.writes.append(LogAwait(ticket: nil, place: place, index: log.last.index))
-        groups[place].note(term: log.last.term)
+        replication.writes.append(LogAwait(ticket: nil, place: place, index: last.index))
+        groups[place].note(term: last.term)
         markBusy(place)
     }
 
     /// G3: committed is what a quorum has on disk, up to an entry of the holder's own term.
     private mutating func advanceCommit(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
-        guard var leading = replication.logs[place].leading, groups[place].termHeld == leading.term else { return }
-        leading.matched[Int(rules.this.rawValue)] = replication.logs[place].durable
-        replication.logs[place].leading = leading
+        guard let term = replication.logs[place].leading?.term, groups[place].termHeld == term else { return }
         var index = replication.logs[place].durable
+        replication.logs[place].leading?.matched[Int(rules.this.rawValue)] = index
         if rules.groups[place].mode == .majority {
-            var durable: [UInt64] = []
-            for node in rules.indices where voters.contains(node) {
-                durable.append(leading.matched[Int(node.rawValue)])
-            }
-            durable.sort(by: >)
-            guard durable.count >= quorum else { return }
-            index = durable[quorum - 1]
+            guard let common = replication.logs[place].leading?.matched(byAtLeast: quorum, of: voters) else { return }
+            index = common
         }
         guard index > replication.logs[place].log.committed,
-            replication.logs[place].log.entry(at: index)?.term == leading.term
+            replication.logs[place].log.position(at: index)?.term == term
         else { return }
         commit(place, to: index, at: now, &effects)
     }
@@ -111,17 +104,20 @@ extension Elector {
 
     private mutating func sendAppends(_ place: Int, at now: Instant) {
         guard var leading = replication.logs[place].leading else { return }
-        let log = replication.logs[place].log
+        // Its arrays move through the change instead of being copied by it.
+        replication.logs[place].leading = nil
+        let base = replication.logs[place].log.base.index
+        let last = replication.logs[place].log.last.index
         for node in rules.indices where node != rules.this {
             let slot = Int(node.rawValue)
-            guard leading.matched[slot] < log.last.index, isReachable(node, at: now) else { continue }
+            guard leading.matched[slot] < last, isReachable(node, at: now) else { continue }
             let isDue = now >= leading.dueAt[slot]
             if isDue && leading.dueAt[slot] != .zero {
-                leading.next[slot] = min(leading.next[slot], max(leading.matched[slot], log.base.index) + 1)
+                leading.next[slot] = min(leading.next[slot], max(leading.matched[slot], base) + 1)
             }
-            let isNews = leading.next[slot] <= log.last.index && leading.next[slot] - leading.matched[slot] <= 64
+            let isNews = leading.next[slot] <= last && leading.next[slot] - leading.matched[slot] <= 64
             if isDue || isNews {
-                sendEntries(of: log, in: place, to: node, &leading)
+                sendEntries(in: place, to: node, &leading)
                 leading.dueAt[slot] = now + rules.timing.heartbeat
             }
             wake(place, at: leading.dueAt[slot])
@@ -129,21 +125,22 @@ extension Elector {
         replication.logs[place].leading = leading
     }
 
-    private mutating func sendEntries(
-        of log: ReplicatedLog, in place: Int, to node: NodeIndex, _ leading: inout Leading
-    ) {
+    private mutating func sendEntries(in place: Int, to node: NodeIndex, _ leading: inout Leading) {
         let slot = Int(node.rawValue)
-        leading.next[slot] = min(max(leading.next[slot], log.base.index + 1), log.last.index + 1)
+        let base = replication.logs[place].log.base.index
+        let last = replication.logs[place].log.last.index
+        let committed = replication.logs[place].log.committed
+        leading.next[slot] = min(max(leading.next[slot], base + 1), last + 1)
         for _ in 0..<Bound.logWindow {
-            guard let before = log.position(at: leading.next[slot] - 1) else { return }
-            let entries = log.entries(after: before.index, atMost: Bound.logBytes)
+            guard let before = replication.logs[place].log.position(at: leading.next[slot] - 1) else { return }
+            let entries = replication.logs[place].log.entries(after: before.index, atMost: Bound.logBytes)
             post(
                 .append(
                     LogAppend(
                         group: groups[place].id, term: leading.term, place: before, entries: entries,
-                        committed: log.committed, oldest: log.base.index)), to: node)
+                        committed: committed, oldest: base)), to: node)
             leading.next[slot] += UInt64(entries.count)
-            if leading.next[slot] > log.last.index { return }
+            if leading.next[slot] > last { return }
         }
     }
 
@@ -166,29 +163,24 @@ extension Elector {
     mutating func receive(
         _ word: LogAcknowledgement, from node: NodeIndex, in place: Int, at now: Instant, _ effects: inout [Effect]
     ) {
-        guard word.holder == life, var leading = replication.logs[place].leading, leading.term == word.term else {
-            return
-        }
+        guard word.holder == life, replication.logs[place].leading?.term == word.term else { return }
         let slot = Int(node.rawValue)
-        let log = replication.logs[place].log
-        let isKnown = log.position(at: word.committed.index)?.hash == word.committed.hash
+        let last = replication.logs[place].log.last.index
+        let isKnown = replication.logs[place].log.position(at: word.committed.index)?.hash == word.committed.hash
         // Its own branch begins in this one, or goes on where this one ends.
         if !isKnown && rules.groups[place].mode == .pair {
             meetBranch(endingAt: word.committed, of: node, in: place, at: now)
         }
         if let durable = word.durable {
-            guard durable <= log.last.index else { return }
-            leading.matched[slot] = max(leading.matched[slot], durable)
-            leading.next[slot] = max(leading.next[slot], durable + 1)
-            replication.logs[place].leading = leading
+            guard durable <= last else { return }
+            replication.logs[place].leading?.raise(slot, to: durable)
             advanceCommit(place, at: now, &effects)
         } else {
             // Said again soon, from what it has for certain: at once would be for ever where it can't be mended.
-            leading.next[slot] = log.last.index + 1
-            leading.dueAt[slot] = min(leading.dueAt[slot], now + rules.timing.retry)
+            replication.logs[place].leading?.next[slot] = last + 1
+            replication.logs[place].leading?.hasten(slot, to: now + rules.timing.retry)
             // What is committed needs nobody's count any more.
-            if isKnown { leading.matched[slot] = max(leading.matched[slot], word.committed.index) }
-            replication.logs[place].leading = leading
+            if isKnown { replication.logs[place].leading?.match(slot, word.committed.index) }
         }
         markBusy(place)
     }
@@ -208,13 +200,12 @@ extension Elector {
         }
         let end = append.place.index + UInt64(append.entries.count)
         guard follow(append, in: place, &effects) else {
-            let log = replication.logs[place].log
             post(
                 .acknowledge(
                     LogAcknowledgement(
                         group: append.group, holder: holder, term: append.term, durable: nil,
-                        committed: log.committedPosition)), to: holder.node)
-            if append.oldest > log.committed || rules.groups[place].mode == .pair {
+                        committed: replication.logs[place].log.committedPosition)), to: holder.node)
+            if append.oldest > replication.logs[place].log.committed || rules.groups[place].mode == .pair {
                 fetch(place, from: holder.node, isWhole: rules.groups[place].mode == .pair, at: now)
             }
             return
@@ -253,14 +244,15 @@ extension Elector {
         guard let followed = replication.logs[place].followed, followed.index > 0,
             groups[place].ballot.term <= followed.term || rules.groups[place].mode == .pair
         else { return }
-        let group = replication.logs[place]
+        let durable = replication.logs[place].durable
         // What the disk still owes is acknowledged when it is there.
-        guard group.durable >= min(followed.index, group.log.last.index) else { return }
+        guard durable >= min(followed.index, replication.logs[place].log.last.index) else { return }
         post(
             .acknowledge(
                 LogAcknowledgement(
                     group: groups[place].id, holder: followed.holder, term: followed.term,
-                    durable: min(followed.index, group.durable), committed: group.log.committedPosition)),
+                    durable: min(followed.index, durable),
+                    committed: replication.logs[place].log.committedPosition)),
             to: followed.holder.node)
     }
 

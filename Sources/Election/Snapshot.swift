@@ -152,6 +152,7 @@ extension Group: Transcribable {
             guard let role = Change.Role(rawValue: try reader.byte()) else { throw .outOfRange }
             return role
         }
+        takeUpCertificate()
     }
 }
 

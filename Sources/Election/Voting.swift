@@ -15,7 +15,7 @@ extension Elector {
             return false
         }
         // L5: no vote against a holder that is known to be alive, though only others can hear it.
-        if hasValidHolder(in: place, at: now), groups[place].certificate?.holder.node != candidate.node { return false }
+        if hasValidHolder(in: place, at: now), groups[place].certified?.holder.node != candidate.node { return false }
         guard rules.groups[place].mayHold(candidate.node), agrees(candidate.node),
             isConnectedToQuorum(candidate.node, at: now)
         else { return false }
@@ -35,7 +35,7 @@ extension Elector {
         _ request: VoteRequest, of candidate: NodeLife, round: Sequence, at now: Instant, _ effects: inout [Effect]
     ) {
         guard let place = groups.firstIndex(of: request.group), rules.groups[place].mode == .majority else { return }
-        if let certified = groups[place].certificate?.term, request.term <= certified { return }
+        if let certified = groups[place].certified?.term, request.term <= certified { return }
         let ballot = groups[place].ballot
         let isRepeated = request.term == ballot.term && ballot.candidate == candidate
         guard request.term > ballot.term || isRepeated else { return }
@@ -86,7 +86,7 @@ extension Elector {
         guard !storageHasFailed, groups[place].ballot == Ballot(term: grant.term, candidate: grant.candidate) else {
             return
         }
-        if let certified = groups[place].certificate?.term, certified >= grant.term { return }
+        if let certified = groups[place].certified?.term, certified >= grant.term { return }
         if let promise = groups[place].promise, now < promise.until, promise.to.node != grant.candidate.node { return }
         // Its own vote for a candidacy that is over would bind it for nothing.
         if grant.candidate == life, !groups[place].isCandidate(in: grant.term) { return }
@@ -98,9 +98,7 @@ extension Elector {
     ///
     /// Boot silence doesn't forbid it (S6): the certificate is a majority's word, not this voter's.
     mutating func promiseRound(to holder: NodeLife, term: Term, in place: Int, at now: Instant) -> Bool {
-        guard voters.contains(rules.this), groups[place].certificate?.holder == holder,
-            groups[place].certificate?.term == term
-        else { return false }
+        guard voters.contains(rules.this), groups[place].isCertified(holder, in: term) else { return false }
         // S4: no promise in a term lower than one voted in.
         guard term >= groups[place].ballot.term else { return false }
         // S5: a valid certificate of a newer term overrides a running promise, for heartbeats.
