@@ -119,13 +119,6 @@ extension World {
         }
     }
 
-    func place(of group: GroupID) -> Int {
-        guard let place = rules.groups.firstIndex(where: { $0.id == group }) else {
-            preconditionFailure("an effect for a group that isn't there")
-        }
-        return place
-    }
-
     /// A faulty shell turns the deadline into a span from now, as a kernel's own timeouts would.
     private func armed(_ until: Instant, at local: Instant, _ decidedAt: Instant) -> Instant {
         switch options.canary {

@@ -14,6 +14,8 @@ struct World {
     var fingerprint = Fingerprint()
     var steps: UInt64 = 0
     var packets: UInt64 = 0
+    /// Of the rules, at hand.
+    private let groupIDs: [GroupID]
     /// Used again for each step's effects.
     private var scratch = ByteWriter(reserving: 1024)
     /// Entered events, by slot; free slots are used again.
@@ -28,6 +30,7 @@ struct World {
 
     init(rules: Rules, plan: [PlannedAction], options: Simulation.Options, seed: UInt64) {
         self.rules = rules
+        groupIDs = rules.groups.map(\.id)
         self.plan = plan
         self.options = options
         randomness = Randomness(seed: seed)
@@ -192,6 +195,13 @@ struct World {
         return packets.isEmpty ? 0 : randomness.index(of: packets.count)
     }
 
+    func place(of group: GroupID) -> Int {
+        guard let place = groupIDs.firstIndex(of: group) else {
+            preconditionFailure("an effect for a group that isn't there")
+        }
+        return place
+    }
+
     mutating func narrate(_ place: Int?, _ text: String) {
         guard options.narrates else { return }
         let name = place.map { rules.nodes[$0].name } ?? ""
@@ -224,11 +234,8 @@ extension Process {
     func step(_ event: Event, at instant: Instant) -> [Effect] { elector.step(event, at: instant) }
 
     func record(_ event: Event, at instant: Instant, effects: [Effect], print: UInt64) {
-        guard recording != nil else { return }
-        var writer = ByteWriter()
-        event.encode(to: &writer)
         recording?.steps.append(
-            Recording.Step(at: instant, event: writer.bytes, effects: effects.isEmpty ? Fingerprint().value : print))
+            Recording.Step(at: instant, event: event, effects: effects.isEmpty ? Fingerprint().value : print))
     }
 }
 
