@@ -66,7 +66,7 @@ struct Log: ParsableCommand {
                 throw ExitCode.difference
             }
             if json {
-                Talk.print(ControlJSON.encode(report) + [UInt8(ascii: "\n")])
+                Talk.print(ControlJSON.encode(report))
             } else {
                 Talk.print(Array((report.lines.joined(separator: "\n") + "\n").utf8))
             }

@@ -40,7 +40,7 @@ enum Examination {
             throw ExitCode.difference
         }
         if json {
-            Talk.print(ControlJSON.encode(report) + [UInt8(ascii: "\n")])
+            Talk.print(ControlJSON.encode(report))
         } else {
             Talk.print(Array((report.lines.joined(separator: "\n") + "\n").utf8))
         }

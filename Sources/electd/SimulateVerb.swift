@@ -31,7 +31,7 @@ struct SimulateVerb: ParsableCommand {
             violations += report.violations.count
             totals.add(report)
             if json {
-                Talk.print(ControlJSON.encode(SeedLine(report)) + [UInt8(ascii: "\n")])
+                Talk.print(ControlJSON.encode(SeedLine(report)))
             } else {
                 for violation in report.violations { print("seed \(report.seed): \(violation)") }
             }
