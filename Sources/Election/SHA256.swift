@@ -56,8 +56,7 @@ private enum SHA256 {
         ]
         var start = 0
         while message.count - start >= blockCount {
-            var words = Words(repeating: 0)
-            for place in 0..<16 { words[place] = word(message, at: start + 4 * place) }
+            var words = block(of: message, from: start)
             compress(&words, into: &state)
             start += blockCount
         }
@@ -65,9 +64,15 @@ private enum SHA256 {
         return state
     }
 
-    private static func word(_ bytes: [UInt8], at place: Int) -> UInt32 {
-        let high = UInt32(bytes[place]) << 24 | UInt32(bytes[place + 1]) << 16
-        return high | UInt32(bytes[place + 2]) << 8 | UInt32(bytes[place + 3])
+    private static func block(of message: [UInt8], from start: Int) -> Words {
+        var words = Words(repeating: 0)
+        message.withUnsafeBytes { bytes in
+            for place in 0..<16 {
+                let word = bytes.loadUnaligned(fromByteOffset: start + 4 * place, as: UInt32.self)
+                words[place] = UInt32(bigEndian: word)
+            }
+        }
+        return words
     }
 
     /// What doesn't fill a block, the bit that ends it, and the count of all bits.

@@ -29,34 +29,51 @@ struct Agenda {
     }
 
     private var heap: [Entry] = []
+    /// What was known from the beginning, latest first: the heap stays as small as what is under way.
+    private var plan: [Entry] = []
     private var entered: UInt64 = 0
+
+    /// - Parameter plan: when each action of the plan is due; their slots are their places in it.
+    init(plan: [UInt64]) {
+        for (slot, at) in plan.enumerated() {
+            entered += 1
+            self.plan.append(Entry(at: at, order: entered, slot: UInt32(slot), life: 0, node: 0, kind: .action))
+        }
+        self.plan.sort { $1.isBefore($0) }
+    }
 
     mutating func enter(_ kind: Kind, at: UInt64, node: UInt8 = 0, life: UInt32 = 0, slot: UInt32 = 0) {
         entered += 1
         let new = Entry(at: at, order: entered, slot: slot, life: life, node: node, kind: kind)
         heap.append(new)
-        var child = heap.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard new.isBefore(heap[parent]) else { break }
-            heap[child] = heap[parent]
-            child = parent
+        heap.withUnsafeMutableBufferPointer { heap in
+            var child = heap.count - 1
+            while child > 0 {
+                let parent = (child - 1) / 2
+                guard new.isBefore(heap[parent]) else { break }
+                heap[child] = heap[parent]
+                child = parent
+            }
+            heap[child] = new
         }
-        heap[child] = new
     }
 
     mutating func next() -> Entry? {
-        guard let first = heap.first, let last = heap.popLast() else { return nil }
+        guard let first = heap.first else { return plan.popLast() }
+        if let planned = plan.last, planned.isBefore(first) { return plan.popLast() }
+        let last = heap.removeLast()
         if heap.isEmpty { return first }
-        var parent = 0
-        while true {
-            var child = 2 * parent + 1
-            if child + 1 < heap.count && heap[child + 1].isBefore(heap[child]) { child += 1 }
-            guard child < heap.count, heap[child].isBefore(last) else { break }
-            heap[parent] = heap[child]
-            parent = child
+        heap.withUnsafeMutableBufferPointer { heap in
+            var parent = 0
+            while true {
+                var child = 2 * parent + 1
+                if child + 1 < heap.count && heap[child + 1].isBefore(heap[child]) { child += 1 }
+                guard child < heap.count, heap[child].isBefore(last) else { break }
+                heap[parent] = heap[child]
+                parent = child
+            }
+            heap[parent] = last
         }
-        heap[parent] = last
         return first
     }
 }

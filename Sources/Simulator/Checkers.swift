@@ -147,10 +147,11 @@ struct Checkers {
     /// I3, as far as the daemon has carried its decisions out.
     mutating func checkLease(_ place: Int, of index: Int, _ machines: [Machine], at now: UInt64) {
         guard machines[index].gates[place].isOpen(at: now), !machines[index].gates[place].isClosing,
-            machines[index].process != nil, machines[index].unfinished.isEmpty, now >= machines[index].pausedUntil
+            let process = machines[index].process, machines[index].unfinished.isEmpty,
+            now >= machines[index].pausedUntil
         else { return }
         let local = machines[index].clock.reading(at: now)
-        let left = machines[index].process?.ask { $0.leaseLeft(inPlace: place, at: local) } ?? nil
+        let left = process.ask { $0.leaseLeft(inPlace: place, at: local) }
         if left.map({ machines[index].gates[place].deadline > local + $0 }) ?? true {
             violate(.gateNeedsLease, at: now, "\(name(machines[index])) has its gate open beyond its lease")
         }
@@ -162,9 +163,9 @@ struct Checkers {
         let holder = machines[index].node
         var free = 0
         for other in machines.indices {
+            guard let process = machines[other].process else { continue }
             let local = machines[other].clock.reading(at: now)
-            let isFree = machines[other].process?.ask { $0.isFree(from: holder, inPlace: place, at: local) }
-            if isFree == true { free += 1 }
+            if process.ask({ $0.isFree(from: holder, inPlace: place, at: local) }) { free += 1 }
         }
         if free >= quorum {
             let who = name(machines[index])

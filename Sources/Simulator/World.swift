@@ -6,7 +6,7 @@ struct World {
     let rules: Rules
     let options: Simulation.Options
     var randomness: Randomness
-    var agenda = Agenda()
+    var agenda: Agenda
     var machines: [Machine]
     var links: Links
     var plan: [PlannedAction]
@@ -33,6 +33,7 @@ struct World {
         groupIDs = rules.groups.map(\.id)
         self.plan = plan
         self.options = options
+        agenda = Agenda(plan: plan.map(\.at.nanoseconds))
         randomness = Randomness(seed: seed)
         links = Links(nodes: rules.nodes.count, weather: options.weather)
         checkers = Checkers(rules: rules)
@@ -52,9 +53,6 @@ struct World {
                         latency: options.diskLatency.nanoseconds),
                     gates: Array(repeating: Gate(), count: rules.groups.count),
                     checks: Array(repeating: true, count: rules.checks.count)))
-        }
-        for (slot, planned) in plan.enumerated() {
-            agenda.enter(.action, at: planned.at.nanoseconds, slot: UInt32(slot))
         }
         agenda.enter(.look, at: Checkers.lookInterval(rules))
     }
