@@ -168,7 +168,11 @@ extension Elector {
         if let last = peers[index].remindedAt, now.since(last) < rules.timing.heartbeat { return }
         for place in groups.indices where groups[place].leaseUntil != nil {
             let beat = beat(of: node, in: place)
-            if beat?.holder == rules.this && beat?.term == groups[place].certified?.term { continue }
+            // Who names this node has its certificate, for by an older one it would soon name nobody. The term that it
+            // tells may be a newer one all the same: of a vote that led to nothing, or a new directory's floor.
+            if let beat, beat.holder == rules.this, let held = groups[place].certified?.term, beat.term >= held {
+                continue
+            }
             guard let certificate = groups[place].certificate else { continue }
             send(.certificate(certificate), to: .node(node), &effects)
             peers[index].remindedAt = now

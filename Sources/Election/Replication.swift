@@ -118,11 +118,21 @@ extension Elector {
             let isNews = leading.next[slot] <= last && leading.next[slot] - leading.matched[slot] <= 64
             if isDue || isNews {
                 sendEntries(in: place, to: node, &leading)
-                leading.dueAt[slot] = now + rules.timing.heartbeat
+                leading.dueAt[slot] = now + rules.timing.heartbeat * (isBeyond(node, in: place, at: now) ? 64 : 1)
             }
             wake(place, at: leading.dueAt[slot])
         }
         replication.logs[place].leading = leading
+    }
+
+    /// Has voted in a newer term, as it seems, and acknowledges nothing (G1) until there is a holder in that: what is
+    /// said to it once in a while is in case that it only seems so.
+    private func isBeyond(_ node: NodeIndex, in place: Int, at now: Instant) -> Bool {
+        guard case .holding(let holding) = groups[place].role, let term = groups[place].termHeld,
+            let beat = beat(of: node, in: place), beat.term > term
+        else { return false }
+        guard let promised = holding.acknowledged[Int(node.rawValue)] else { return true }
+        return now.since(promised) >= rules.timing.promise
     }
 
     private mutating func sendEntries(in place: Int, to node: NodeIndex, _ leading: inout Leading) {
