@@ -148,7 +148,11 @@ package final class JournalReader {
 
     /// The head of a frame that is in the buffer as a whole and matches its checksum; nil at the end.
     private func wholeFrame() throws(JournalDamage) -> JournalFrame.Head? {
-        guard try fill(1) else { return nil }
+        guard try fill(1) else {
+            // The opening was durable before the file had its name: somebody cut it off.
+            if frames == 0 { throw damage(.frame) }
+            return nil
+        }
         guard try fill(JournalFrame.headCount), let head = buffer.withUnsafeBytes({ frameHead($0) }),
             try fill(head.count), buffer.withUnsafeBytes({ head.matches(frameBytes($0, head.count)) })
         else {

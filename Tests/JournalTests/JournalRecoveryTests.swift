@@ -49,6 +49,14 @@ import Testing
         }
     }
 
+    /// No crash leaves a segment without its opening, so what has none is no empty segment.
+    @Test func aSegmentWithoutRecordsIsDamaged() throws {
+        let whole = try crashed()
+        try scratch.replace(scratch.segmentPath(1), with: Array(whole[..<8]))
+        let reader = try JournalReader(scratch.segmentPath(1))
+        #expect(throws: JournalDamage.damaged(offset: 8, record: 0, what: .frame)) { try reader.next() }
+    }
+
     /// Every bit of the first 400 bytes and of a sample beyond: found, at or before where it was flipped.
     @Test func everyFlippedBitIsDamage() throws {
         let whole = try crashed()
