@@ -30,9 +30,9 @@ enum PageText {
         .hold0{fill:#1f77b4}.hold1{fill:#2a9d5c}.hold2{fill:#8e5bb5}.hold3{fill:#c2761f}.hold4{fill:#1b9aaa}.hold5{fill:#a34b62}
         .still{fill:#1c2430;fill-opacity:.55}.cut{fill:#d1495b}.bad{fill:#e8890c}.took{fill:#11623a;cursor:pointer}.gave{fill:#9c1c2e;cursor:pointer}
         .dot{fill:#5b6777}.cursor{stroke:#d1495b;stroke-width:1.2;stroke-dasharray:4 3;pointer-events:none}
-        #tools{display:flex;gap:.5rem;align-items:center;margin:.6rem 0}#tools[hidden]{display:none}#cursor{flex:1}output{font-variant-numeric:tabular-nums;min-width:17rem}
+        #tools{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin:.6rem 0}#tools[hidden]{display:none}#cursor{flex:1;min-width:10rem}output{font-variant-numeric:tabular-nums;min-width:min(17rem,100%)}button{white-space:nowrap}
         table{border-collapse:collapse;width:100%;font-size:14px}th,td{border-bottom:1px solid #e3e8ee;text-align:left;padding:.25rem .5rem;vertical-align:top}
-        .holder{font-weight:700;color:#11623a}.wrong{color:#9c1c2e}pre{white-space:pre-wrap;background:#f4f6f8;padding:.6rem;border-radius:6px;font-size:13px}
+        .holder{font-weight:700;color:#11623a}.wrong{color:#9c1c2e}.past{color:#5b6777;font-style:italic}pre{white-space:pre-wrap;background:#f4f6f8;padding:.6rem;border-radius:6px;font-size:13px}
         details{border-bottom:1px solid #e3e8ee;padding:.2rem 0}summary{cursor:pointer}.trouble{color:#9c1c2e}
         .legend{list-style:none;padding:0}.key{display:inline-block;width:26px;height:11px;margin-right:.4rem;background:#e3e8ee}
         .key.hold0{background:#1f77b4}.key.still{background:#7a8089}.key.cut{background:#d1495b;height:3px;vertical-align:middle}.key.bad{background:#e8890c;height:5px;vertical-align:middle}
@@ -51,8 +51,11 @@ enum PageText {
         function el(name,text,cls){var e=document.createElement(name);if(text!==undefined)e.textContent=text;if(cls)e.className=cls;return e;}
         function sampleOf(node){var s=node.samples,lo=0,hi=s.length;while(lo<hi){var m=(lo+hi)>>1;if(s[m].at<=at)lo=m+1;else hi=m;}return lo?s[lo-1]:null;}
         function ms(v){return v<2000?v+' ms':(v/1000).toFixed(1)+' s';}
-        function row(node){var tr=el('tr'),s=sampleOf(node);tr.appendChild(el('th',node.name));
-        if(!s){tr.appendChild(el('td','not running, or its journal says nothing yet'));return tr;}
+        function ended(node){var end=null;node.lives.forEach(function(l){if(l[0]<=at&&(end===null||l[1]>end))end=l[1];});return end!==null&&at-end>1000?at-end:0;}
+        function row(node){var tr=el('tr'),s=sampleOf(node),past=ended(node);tr.appendChild(el('th',node.name));
+        function only(text,cls){var td=el('td',text,cls);td.colSpan=2;tr.appendChild(td);return tr;}
+        if(!s)return only('not running, or its journal says nothing yet');
+        if(past)return only('its journal ended '+ms(past)+' before; the last that it says: '+s.g.map(function(g){return g.g+': '+g.r+', term '+g.t;}).join('; '),'past');
         var age=at-s.at,td=el('td');
         s.g.forEach(function(g){var d=el('div');d.appendChild(el('span',g.g+': '+g.r,g.r==='HOLDER'?'holder':''));
         var t=', term '+g.t;

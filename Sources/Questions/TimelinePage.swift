@@ -87,7 +87,8 @@ package struct TimelinePage {
         <li><span class="key life"></span> the daemon ran and wrote its journal</li>
         <li><span class="key still"></span> it stood still: stopped, or without CPU</li>
         <li><span class="key cut"></span> it heard nothing from the machine named at that line</li>
-        <li><span class="key bad"></span> a check failed, the interface was down, or the proxy didn't answer</li>
+        <li><span class="key bad"></span> not fit to hold: a check failed, the interface was down, the proxy \
+        didn't answer, the disk was full or slow, or maintenance</li>
         <li>&#9650; took it &#9660; gave it up; times are known as well as messages between the machines tell, see ±</li>
         </ul>
 
@@ -168,11 +169,22 @@ package struct TimelinePage {
             "nodes": .list(
                 samples.byNode.keys.sorted().map { node in
                     .fields([
-                        "name": .text(chronicle.name(node)),
+                        "name": .text(chronicle.name(node)), "lives": .list(lives(of: node)),
                         "samples": .list((samples.byNode[node] ?? []).map(\.json)),
                     ])
                 }),
         ])
+    }
+
+    /// From when to when each of the node's lives is in its journal.
+    private func lives(of node: Int) -> [JSONText] {
+        let own = chronicle.lives.filter { $0.node == node }.suffix(StateSamples.budget)
+        return own.map { life in
+            .list(
+                [life.from, life.until].map {
+                    .number(chronicle.frame.moment(life.clock, $0).middle / 1_000_000)
+                })
+        }
     }
 
     /// Beyond the bound, what matters most stays: moves first, then inputs, then talk.
