@@ -11,6 +11,8 @@ final class Recorded {
     private var peerSequence: UInt64 = 0
     private(set) var steps = 0
     private(set) var lastLie: Instant?
+    /// Bytes of an order that comes every 64 steps; 0: none comes.
+    var orderBytes = 0
 
     init(_ scratch: Scratch, incarnation: UInt64 = 1) throws {
         elector = Elector(rules: Self.rules(key: scratch.key.publicKey.bytes))
@@ -27,7 +29,8 @@ final class Recorded {
         for _ in 0..<count {
             now = now + .milliseconds(20)
             try take(next(), lie: lie)
-            if steps % 16 == 0 && lie == nil {
+            // A state that holds an order is long.
+            if steps % (orderBytes > 0 ? 4096 : 16) == 0 && lie == nil {
                 try writer.append(state: Self.encoded(elector))
             }
         }
@@ -56,6 +59,9 @@ final class Recorded {
     }
 
     private func next() -> Event {
+        if orderBytes > 0 && steps % 64 == 5 {
+            return .propose(UInt64(steps), text: [UInt8](repeating: UInt8(steps / 64 % 251), count: orderBytes))
+        }
         switch steps % 4 {
         case 0: return .timer
         case 1: return .link(Self.group, up: steps % 64 < 50)
