@@ -279,10 +279,13 @@ extension Elector {
             if let leading = replication.logs[place].leading, leading.matched[slot] < last.index { markBusy(place) }
             return
         }
-        if isHolding, let followed = replication.logs[place].followed, followed.holder == sender,
-            followed.term == term, life(sender, leads: place, in: term)
-        {
-            commit(place, to: min(mark.committed, followed.index), at: now, &effects)
+        if isHolding, life(sender, leads: place, in: term) {
+            if let followed = replication.logs[place].followed, followed.holder == sender, followed.term == term {
+                commit(place, to: min(mark.committed, followed.index), at: now, &effects)
+            } else if rules.groups[place].mode == .majority, mark.index == last.index, mark.term == last.term {
+                // Its own vote is of a newer term, so it follows nobody; but a log that ends alike is the same log.
+                commit(place, to: mark.committed, at: now, &effects)
+            }
         }
         if rules.groups[place].mode == .pair, groups[place].leaseUntil != nil,
             replication.logs[place].log.position(at: mark.index)?.term != mark.term
