@@ -248,6 +248,13 @@ extension Elector {
         enqueue(.evidence(evidence), request: 0, in: place, until: now + Self.orderPatience)
     }
 
+    /// Whether the log has it, or was just asked to take it.
+    func isOnRecord(_ evidence: Evidence, in place: Int) -> Bool {
+        let log = replication.logs[place]
+        return log.log.state.evidence.contains(evidence)
+            || log.wishes.contains { $0.command == .evidence(evidence) }
+    }
+
     // MARK: Proposals
 
     mutating func examined(_ proposal: CommandID, obstacle: String, in place: Int, at now: Instant) {

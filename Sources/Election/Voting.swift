@@ -121,7 +121,8 @@ extension Elector {
             if certificate.term == known.term {
                 if certificate.holder == known.holder { return }
                 accuseDoubleVoters(known, certificate, at: now, &effects)
-                return
+                // S13: the same one of them counts everywhere, and whoever holds with the other gives up.
+                if certificate.holder.node >= known.holder.node { return }
             }
         }
         if certificate.holder.node == rules.this && certificate.holder != life { return }
@@ -151,10 +152,11 @@ extension Elector {
     ) {
         for vote in one.votes {
             guard let second = other.votes.first(where: { $0.voter == vote.voter }) else { continue }
-            let proofs = [vote.proof, second.proof]
-            effects.append(.accuse(vote.voter, group: one.group, term: one.term, proofs: proofs))
-            let evidence = Evidence(against: vote.voter, term: one.term, proofs: proofs)
-            if let place = groups.firstIndex(of: one.group) { recordEvidence(evidence, in: place, at: now) }
+            let evidence = Evidence(against: vote.voter, term: one.term, proofs: [vote.proof, second.proof])
+            // Both holders repeat their certificates until they meet: once said is enough.
+            guard let place = groups.firstIndex(of: one.group), !isOnRecord(evidence, in: place) else { continue }
+            effects.append(.accuse(vote.voter, group: one.group, term: one.term, proofs: evidence.proofs))
+            recordEvidence(evidence, in: place, at: now)
         }
     }
 }

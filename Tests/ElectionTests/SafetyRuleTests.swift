@@ -1,7 +1,7 @@
 import Election
 import Testing
 
-/// The rules S1 to S12 of Specs/protocol.md, each on one elector.
+/// The rules S1 to S13 of Specs/protocol.md, each on one elector.
 struct SafetyRuleTests {
     private let others = [Bench.ethyl, Bench.fred]
 
@@ -211,6 +211,18 @@ struct SafetyRuleTests {
         #expect(lucy.grants.isEmpty)
         lucy.ask(Bench.fred, term: 40 + 1_025)
         #expect(lucy.grants.count == 1)
+    }
+
+    @Test func S13_ofTwoCertificatesOfATermOneCountsEverywhere() {
+        for holders in [[Bench.fred, Bench.ethyl], [Bench.ethyl, Bench.fred]] {
+            var lucy = Bench(Bench.lucy)
+            lucy.wait(600, hearing: others)
+            for holder in holders { lucy.certify(holder, term: 1, voters: [holder, Bench.lucy]) }
+            lucy.hear(Bench.fred, holding: true, term: 1)
+            #expect(lucy.promises.isEmpty)
+            lucy.hear(Bench.ethyl, holding: true, term: 1)
+            #expect(lucy.promises.count == 1)
+        }
     }
 
     @Test func I1_aCertificateOfAMinorityIsNone() {
