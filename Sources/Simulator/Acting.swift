@@ -27,6 +27,9 @@ extension World {
         case .misconfigure(let node, let on): machines[Int(node.rawValue)].isMisconfigured = on
         case .stubborn(let node, let on): machines[Int(node.rawValue)].isStubborn = on
         case .check, .link, .dataPlane, .maintenance, .transfer, .order, .apply, .leave: tell(action)
+        case .freeze, .wallClock, .fullDisk, .announcements, .keepCopy, .rollBack, .renumber, .duplicate,
+            .removeDuplicate, .lie:
+            befall(action)
         }
     }
 
@@ -77,22 +80,23 @@ extension World {
     }
 
     /// The gate and the addresses stay in the kernel; of the writes under way some reached the disk.
-    private mutating func crash(_ place: Int) {
+    mutating func crash(_ place: Int) {
         guard machines[place].process != nil else { return }
         finish(place)
         machines[place].process = nil
         machines[place].inbox = []
         machines[place].unfinished = []
-        machines[place].pausedUntil = 0
+        machines[place].pausedUntil = machines[place].frozenUntil
         machines[place].stall = nil
         machines[place].changedAt = now
         var queue = machines[place].disk.queue
         machines[place].disk.queue = []
-        while !queue.isEmpty, !machines[place].disk.hasFailed, randomness.happens(500) {
+        let takesNothing = machines[place].disk.hasFailed || machines[place].disk.isFull
+        while !queue.isEmpty, !takesNothing, randomness.happens(500) {
             machines[place].disk.settle(queue.removeFirst())
         }
         // A write that the crash tore may have got as far as some of its changes, and never to the memory.
-        if let torn = queue.first, !machines[place].disk.hasFailed {
+        if let torn = queue.first, !takesNothing {
             machines[place].disk.settle(Array(torn.logs.prefix(randomness.index(of: torn.logs.count + 1))))
         }
     }
@@ -106,11 +110,13 @@ extension World {
         checkers.logs.wiped(rules, machines)
     }
 
-    private mutating func start(_ place: Int) {
+    mutating func start(_ place: Int) {
         if machines[place].process != nil && machines[place].hasLeft { crash(place) }
         guard machines[place].process == nil else { return }
         machines[place].hasLeft = false
         machines[place].lives += 1
+        machines[place].disk.incarnation += 1
+        checkers.bonds.forget(place)
         machines[place].changedAt = now
         machines[place].disk.hasFailed = false
         // What the last life left in the kernel is removed before anything is sent (event `started`).
@@ -130,7 +136,8 @@ extension World {
         for (group, log) in machines[place].disk.durableLogs.enumerated() where log.last.index > 0 && !forgets {
             enter(.recalled(rules.groups[group].id, log.image), to: place, at: now, life: life)
         }
-        let started = Event.started(Start(incarnation: Incarnation(UInt64(life)), memory: memory))
+        let incarnation = Incarnation(machines[place].disk.incarnation)
+        let started = Event.started(Start(incarnation: incarnation, memory: memory))
         enter(started, to: place, at: now, life: life)
         for group in rules.groups {
             enter(.link(group.id, up: machines[place].linkIsUp), to: place, at: now, life: life)
@@ -147,7 +154,7 @@ extension World {
         machines[place].process?.recording = nil
         checkers.replayed += UInt64(recording.steps.count)
         if let difference = recording.difference(&randomness) {
-            checkers.violate(.replay, at: now, "\(rules.nodes[place].name): \(difference)")
+            checkers.violate(.replay, at: now, "\(name(of: place)): \(difference)")
         }
     }
 }

@@ -37,6 +37,24 @@ package enum Action: Hashable, Sendable {
     case clockRate(NodeIndex, ppm: Int32)
     /// A configuration whose safety digest differs from the others'; in force when the node starts again.
     case misconfigure(NodeIndex, Bool)
+    /// The machine stands still and its clock with it: a hypervisor's pause.
+    case freeze(NodeIndex, Span)
+    case wallClock(NodeIndex, seconds: Int64)
+    /// Whether there is no room on the disk.
+    case fullDisk(NodeIndex, Bool)
+    /// Of what clients should hear of takeovers so much gets lost.
+    case announcements(lostPermille: UInt16)
+    /// The disk's state is copied aside.
+    case keepCopy(NodeIndex)
+    /// The copied state replaces the disk's, the node being down; with it the number of its last life, or not.
+    case rollBack(NodeIndex, forgetsLife: Bool)
+    /// The operator starts the node until its peers take its life for a new one.
+    case renumber(NodeIndex)
+    /// A second machine starts with a copy of the node's disk and its key.
+    case duplicate(NodeIndex)
+    case removeDuplicate(NodeIndex)
+    /// Whether the node's votes, promises and priorities are lies.
+    case lie(NodeIndex, Bool)
 }
 
 /// What every link does to packets.
@@ -77,7 +95,7 @@ extension Action {
         case .start: "start"
         case .pause: "pause"
         case .stall: "stall"
-        case .disk: "slow disk"
+        case .disk(_, let latency): latency > .milliseconds(1_000) ? "stalled disk" : "slow disk"
         case .failDisk: "failed disk"
         case .wipe: "wiped disk"
         case .check: "check"
@@ -91,13 +109,22 @@ extension Action {
         case .leave: "leave"
         case .clockRate: "clock rate"
         case .misconfigure: "configuration mismatch"
+        case .freeze: "frozen machine"
+        case .wallClock: "wall clock"
+        case .fullDisk: "full disk"
+        case .announcements: "lost announcements"
+        case .keepCopy: "copied disk"
+        case .rollBack: "rolled-back disk"
+        case .renumber: "new life number"
+        case .duplicate, .removeDuplicate: "duplicated key"
+        case .lie: "liar"
         }
     }
 
     /// Whether a cluster that worked may need time again after this.
     var disturbs: Bool {
         switch self {
-        case .clockRate, .stubborn: false
+        case .clockRate, .stubborn, .wallClock, .announcements, .keepCopy: false
         default: true
         }
     }

@@ -11,6 +11,8 @@ struct Agenda {
         case resume
         /// `slot` of the plan.
         case action
+        /// `node` announces its addresses for the group of place `slot`.
+        case announce
         /// The liveness checkers look.
         case look
     }

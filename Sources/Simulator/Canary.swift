@@ -15,4 +15,10 @@ package enum Canary: String, Hashable, Sendable, CaseIterable {
     case bootSilenceSkipped = "boot-silence-skipped"
     /// A clock runs 20 % off, far beyond rho.
     case clockBeyondRho = "clock-beyond-rho"
+    /// A machine that was stopped together with its clock counts as any other (it never can).
+    case frozenCounts = "frozen-counts"
+    /// Votes of liars, of disks that went back in time and of nodes that run twice count as any others.
+    case offendersCount = "offenders-count"
+    /// Takeovers aren't announced.
+    case unannounced
 }

@@ -18,6 +18,10 @@ package enum Invariant: String, Hashable, Sendable, CaseIterable {
     case equalStates = "I14"
     /// Pair mode, both directions delivering: at most one holder.
     case pairIsSingle = "P1"
+    /// A voter that is bound to one grants another nothing.
+    case boundVoter = "S1"
+    /// Clients send to the holder.
+    case clientsFollow = "C1"
 }
 
 package struct Violation: Hashable, Sendable {
@@ -44,7 +48,7 @@ struct Checkers {
     var replayed: UInt64 = 0
     /// Times that a group was taken.
     private(set) var acquisitions = 0
-    private var certificates: [Ballot: NodeLife] = [:]
+    private var certificates: [Ballot: Certificate] = [:]
     private var votes: [Ballot: NodeLife] = [:]
     /// By node, by group: the newest term voted in.
     private var newestVote: [[Term]]
@@ -55,11 +59,16 @@ struct Checkers {
     var servedAt: [UInt64]
     var gapReported: [Bool]
     var logs: LogCheckers
+    var offences = Offences()
+    var clients: ClientWatch
+    var bonds: Bonds
 
-    init(rules: Rules) {
+    init(rules: Rules, machines: Int) {
         self.rules = rules
         quorum = rules.quorum
         let groups = rules.groups.count
+        clients = ClientWatch(groups: groups)
+        bonds = Bonds(machines: machines, groups: groups)
         logs = LogCheckers(rules)
         newestVote = Array(repeating: Array(repeating: .none, count: groups), count: rules.nodes.count)
         yieldedAt = Array(repeating: nil, count: groups)
@@ -78,6 +87,9 @@ struct Checkers {
         if action.disturbs { lastDisturbance = now }
     }
 
+    /// What came of faults.
+    mutating func count(_ kind: String) { actions[kind, default: 0] += 1 }
+
     private func name(_ machine: Machine) -> String { rules.name(of: machine.node) }
 
     /// A vote leaves its voter: its ballot must be durable (I4, S2), the first in its term and not in an older one (I5).
@@ -86,17 +98,22 @@ struct Checkers {
         let node = Int(machine.node.rawValue)
         let ballot = machine.disk.durable?.groups.first { $0.group == grant.group }?.ballot
         let isDurable = ballot.map { $0.term == grant.term && $0.candidate == grant.candidate } ?? false
-        if !isDurable {
+        let isOffender = offences.offenders.contains(machine.node)
+        if !isDurable, !machine.lies {
             violate(
                 .durableFirst, at: now, "\(name(machine)) votes in term \(grant.term.rawValue) before its disk knows")
         }
-        if grant.term < newestVote[node][place] {
+        if grant.term < newestVote[node][place], !isOffender {
             violate(.votesGoForward, at: now, "\(name(machine)) votes in old term \(grant.term.rawValue)")
         }
         newestVote[node][place] = max(newestVote[node][place], grant.term)
         let key = Ballot(node: machine.node.rawValue, group: grant.group.rawValue, term: grant.term.rawValue)
         if let earlier = votes[key], earlier != grant.candidate {
-            violate(.noDoubleVote, at: now, "\(name(machine)) votes twice in term \(grant.term.rawValue)")
+            if isOffender {
+                count("double vote")
+            } else {
+                violate(.noDoubleVote, at: now, "\(name(machine)) votes twice in term \(grant.term.rawValue)")
+            }
         }
         votes[key] = grant.candidate
     }
@@ -108,10 +125,14 @@ struct Checkers {
 
     mutating func certified(_ certificate: Certificate, at now: UInt64) {
         let key = Ballot(node: 0, group: certificate.group.rawValue, term: certificate.term.rawValue)
-        if let other = certificates[key], other != certificate.holder {
-            violate(.oneCertificate, at: now, "two certificates of term \(certificate.term.rawValue)")
+        if let other = certificates[key], other.holder != certificate.holder {
+            if isExcused(other, certificate) {
+                count("two certificates")
+            } else {
+                violate(.oneCertificate, at: now, "two certificates of term \(certificate.term.rawValue)")
+            }
         }
-        certificates[key] = certificate.holder
+        certificates[key] = certificate
     }
 
     /// I6: a release says that the gate of its term is closed.
@@ -132,7 +153,10 @@ struct Checkers {
         let machine = machines[index]
         guard rules.groups[place].mode == .majority else { return }
         checkCompleteness(place, of: machine, at: now)
-        for other in machines where other.node != machine.node && other.gates[place].isOpen(at: now) {
+        for (slot, other) in machines.enumerated()
+        where other.node != machine.node && other.gates[place].isOpen(at: now) {
+            noteConflict(place, index, slot, machines)
+            if mayOverlap(machine, other, at: now) { continue }
             let term = other.gates[place].term.rawValue
             violate(
                 .oneHolder, at: now,
@@ -159,7 +183,7 @@ struct Checkers {
 
     /// I3, before anything comes of it: while a gate is open, no quorum is free to help another.
     mutating func checkSupport(_ place: Int, of index: Int, _ machines: [Machine], at now: UInt64) {
-        guard machines[index].gates[place].isOpen(at: now) else { return }
+        guard machines[index].gates[place].isOpen(at: now), !mayOverlap(machines[index], at: now) else { return }
         let holder = machines[index].node
         var free = 0
         for other in machines.indices {
@@ -174,8 +198,9 @@ struct Checkers {
     }
 
     /// I8: at most one voluntary move per dwell.
-    mutating func changed(_ change: Change, at now: UInt64) {
-        guard change.reason == .betterNode, let place = rules.groups.firstIndex(where: { $0.id == change.group }),
+    mutating func changed(_ change: Change, on machine: Machine, at now: UInt64) {
+        guard change.reason == .betterNode, !mayOverlap(machine, at: now),
+            let place = rules.groups.firstIndex(where: { $0.id == change.group }),
             let dwell = rules.groups[place].preemptAfter
         else { return }
         let slowest = dwell.nanoseconds - dwell.nanoseconds / 1_000_000 * UInt64(rules.timing.driftPPM)

@@ -18,6 +18,11 @@ struct Links {
 
     func connects(_ one: Int, _ other: Int) -> Bool { delivers(from: one, to: other) && delivers(from: other, to: one) }
 
+    /// Whether a cluster can be expected to work in this weather.
+    func isFair(_ rules: Rules) -> Bool {
+        weather.lossPermille <= 50 && weather.delayTo.nanoseconds <= rules.timing.heartbeat.nanoseconds / 4
+    }
+
     mutating func cut(from: Int, to: Int) { severed[from] |= 1 << UInt32(to) }
 
     mutating func mend(from: Int, to: Int) { severed[from] &= ~(1 << UInt32(to)) }

@@ -34,6 +34,9 @@ struct LogCheckers {
 
     mutating func forked() { forks += 1 }
 
+    /// A voter broke what the logs rest on.
+    mutating func forgive() { for place in isForgiven.indices { isForgiven[place] = true } }
+
     /// A disk is lost: what now isn't on a quorum of disks any more may be lost with the next one.
     mutating func wiped(_ rules: Rules, _ machines: [Machine]) {
         for place in rules.groups.indices where newest[place] > 0 {
@@ -94,9 +97,9 @@ extension Checkers {
 
     /// I13: whoever takes a group has everything that was committed.
     mutating func checkCompleteness(_ place: Int, of machine: Machine, at now: UInt64) {
-        guard !logs.isForgiven[place], let log = machine.process?.elector.log(of: rules.groups[place].id) else {
-            return
-        }
+        guard !logs.isForgiven[place], !mayOverlap(machine, at: now),
+            let log = machine.process?.elector.log(of: rules.groups[place].id)
+        else { return }
         let index = logs.newest[place]
         if index <= log.base.index || log.position(at: index)?.hash == logs.entries[place][index] { return }
         violate(

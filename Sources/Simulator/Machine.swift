@@ -28,6 +28,14 @@ struct Machine {
     /// Its state directory was lost once.
     var wasWiped = false
     var isMisconfigured = false
+    /// Until then the machine stood still with its clock, in true time.
+    var frozenUntil: UInt64 = 0
+    /// It answers whoever asks for a vote or a promise, and tells false priorities.
+    var lies = false
+    /// What its wall clock shows too much. Nothing ever reads it.
+    var wallOffset: Int64 = 0
+    /// An earlier state of its disk.
+    var copy: Disk?
     /// True time of the last start, crash or end.
     var changedAt: UInt64 = 0
 
@@ -112,6 +120,9 @@ struct Disk {
     /// Nanoseconds of true time for one write.
     var latency: UInt64
     var hasFailed = false
+    var isFull = false
+    /// The number of the life that was begun last.
+    var incarnation: UInt64 = 0
 
     mutating func settle(_ write: Write) {
         settle(write.logs)

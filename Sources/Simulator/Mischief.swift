@@ -13,9 +13,11 @@ struct Mischief {
     private let timing: Timing
 
     private let seed: UInt64
+    private let isHard: Bool
 
-    init(seed: UInt64, minutes: UInt64, canary: Canary?) {
+    init(seed: UInt64, minutes: UInt64, canary: Canary?, isHard: Bool) {
         self.seed = seed
+        self.isHard = isHard
         randomness = Randomness(seed: seed)
         self.canary = canary
         end = minutes * 60_000_000_000
@@ -89,6 +91,10 @@ struct Mischief {
         }
         var logs = LogMischief(seed: seed, rules, from: 1_000_000_000, until: end > calm ? end - calm : 0)
         plan += logs.plan()
+        if isHard {
+            var hardship = Hardship(seed: seed, rules, from: 1_000_000_000, until: end > calm ? end - calm : 0)
+            plan += hardship.plan()
+        }
         plan += mending(rules, at: end > calm ? end - calm : 0)
         return plan
     }

@@ -29,7 +29,9 @@ extension Action {
 
     /// As a scenario writes it.
     package func text(_ rules: Rules) -> String {
-        func name(_ node: NodeIndex) -> String { rules.name(of: node) }
+        func name(_ node: NodeIndex) -> String {
+            Int(node.rawValue) < rules.nodes.count ? rules.name(of: node) : "the duplicate"
+        }
         return switch self {
         case .cut(let one, let other): "cut \(name(one))-\(name(other))"
         case .cutOneWay(let from, let to): "cut \(name(from))>\(name(to))"
@@ -59,6 +61,16 @@ extension Action {
         case .leave(let node): "leave \(name(node))"
         case .clockRate(let node, let ppm): "clock \(name(node)) \(ppm)ppm"
         case .misconfigure(let node, let on): "configuration \(name(node)) \(on ? "differs" : "agrees")"
+        case .freeze(let node, let span): "freeze \(name(node)) \(Narration.span(span))"
+        case .wallClock(let node, let seconds): "wall clock \(name(node)) \(seconds)s"
+        case .fullDisk(let node, let on): "disk \(name(node)) \(on ? "full" : "has room")"
+        case .announcements(let permille): "announcements lost \(permille)"
+        case .keepCopy(let node): "copy \(name(node))"
+        case .rollBack(let node, let forgetsLife): "roll back \(name(node))\(forgetsLife ? " and its life" : "")"
+        case .renumber(let node): "renumber \(name(node))"
+        case .duplicate(let node): "duplicate \(name(node))"
+        case .removeDuplicate(let node): "remove duplicate of \(name(node))"
+        case .lie(let node, let on): "lies \(name(node)) \(on ? "on" : "off")"
         }
     }
 }

@@ -15,11 +15,24 @@ struct NodeClock {
     }
 
     func reading(at trueTime: UInt64) -> Instant {
+        // It stands still.
+        guard trueTime > trueBase else { return Instant(nanoseconds: localBase) }
         let elapsed = Int64(trueTime - trueBase)
         return Instant(nanoseconds: localBase + UInt64(elapsed + elapsed * ppm / 1_000_000))
     }
 
+    /// Its machine is stopped and it with it, until then in true time.
+    mutating func freeze(from now: UInt64, until end: UInt64) {
+        guard end > max(now, trueBase) else { return }
+        localBase = reading(at: now).nanoseconds
+        trueBase = end
+    }
+
     mutating func setRate(ppm: Int64, at trueTime: UInt64) {
+        guard trueTime > trueBase else {
+            self.ppm = ppm
+            return
+        }
         localBase = reading(at: trueTime).nanoseconds
         trueBase = trueTime
         self.ppm = ppm

@@ -187,6 +187,8 @@ private struct ScenarioReading {
         case "wipe": return .wipe(try node(words.first))
         case "leave": return .leave(try node(words.first))
         case "pause": return .pause(try node(words.first), try span(words.last))
+        case "freeze": return .freeze(try node(words.first), try span(words.last))
+        case "lies": return .lie(try node(words.first), words.last == "on")
         case "stall": return .stall(try node(words.first), try span(words.last))
         case "disk" where words.last == "fails": return .failDisk(try node(words.first))
         case "disk": return .disk(try node(words.first), latency: try span(words.last))

@@ -2,7 +2,7 @@ import Election
 
 /// What the daemon's shell does with effects, and the ways of doing it wrong that the checkers must notice.
 extension World {
-    /// - Parameter decidedAt: the node's clock when the elector decided; only a faulty shell looks at it.
+    /// - Parameter decidedAt: the node's clock when the elector decided; only checkers and a faulty shell look at it.
     mutating func carryOut(_ effects: ArraySlice<Effect>, on place: Int, decidedAt: Instant) {
         defer { checkRenewals(effects, on: place) }
         for effect in effects {
@@ -15,19 +15,22 @@ extension World {
             case .examine(let group, let proposal): examine(group, proposal, on: place, life: life)
             case .answered(let request, let outcome): answered(request, outcome, on: place)
             case .forked(let group, let kept, let other): forked(group, kept, other, on: place)
-            case .send(let packet, let destination): send(packet, to: destination, from: place, life: life)
+            case .send(let packet, let destination):
+                checkBonds(packet.message, from: place, decidedAt: decidedAt)
+                send(packet, to: destination, from: place, life: life)
             case .relay(let origin, let peer):
-                guard let packet = process.newest[Int(origin.rawValue)] else { continue }
+                guard let packet = process.newest[Int(origin.rawValue)], !machines[place].lies else { continue }
                 let copy = Event.received(Reception(packet: packet, relay: machines[place].node))
-                post(copy, isRelayed: true, from: place, to: Int(peer.rawValue))
+                for other in places(of: peer) { post(copy, isRelayed: true, from: place, to: other) }
             case .openGate(let group, let until): openGate(group, until: until, on: place, life, decidedAt)
             case .takeAddresses(let group, _): takeAddresses(group, on: place)
             case .renewGate(let group, let until): renewGate(group, until: until, on: place, life, decidedAt)
             case .withdraw(let group, let ticket): withdraw(group, ticket, on: place, life: life)
-            case .announce: checkers.announcements += 1
+            case .announce(let group): beginAnnouncing(self.place(of: group), on: place)
             case .changed(let change): changed(change, on: place)
-            case .accuse(let node, _, let term, _):
-                checkers.violate(.noDoubleVote, at: now, "\(rules.name(of: node)) is accused in term \(term.rawValue)")
+            case .accuse(let node, let group, let term, let proofs):
+                checkers.accused(node, Offences.Ballot(group: group, term: term), proofs, at: now)
+                narrate(place, "accuses \(rules.name(of: node)) of two votes in term \(term.rawValue)")
             case .left:
                 machines[place].hasLeft = true
                 machines[place].changedAt = now
@@ -81,6 +84,8 @@ extension World {
         guard let write = machines[place].disk.queue.first, write.life == life, now >= machines[place].disk.dueAt else {
             return
         }
+        // As the daemon's store: what found no room is tried again.
+        if machines[place].disk.isFull { return expectWrite(place, after: rules.timing.heartbeat.nanoseconds) }
         machines[place].disk.queue.removeFirst()
         if !machines[place].disk.queue.isEmpty { expectWrite(place, after: machines[place].disk.latency) }
         if machines[place].disk.hasFailed {
@@ -93,6 +98,7 @@ extension World {
 
     private mutating func send(_ packet: Packet, to destination: Destination, from place: Int, life: UInt32) {
         var proof: [UInt8] = []
+        let packet = machines[place].lies ? falsified(packet) : packet
         switch packet.message {
         case .grant(let grant) where !grant.trial:
             var writer = ByteWriter(reserving: 32)
@@ -114,8 +120,8 @@ extension World {
         switch destination {
         case .everyone:
             for peer in machines.indices where peer != place { post(arrival, from: place, to: peer) }
-        case .node(let node) where Int(node.rawValue) == place: enter(arrival, to: place, at: now, life: life)
-        case .node(let node): post(arrival, from: place, to: Int(node.rawValue))
+        case .node(let node) where node == machines[place].node: enter(arrival, to: place, at: now, life: life)
+        case .node(let node): for peer in places(of: node) { post(arrival, from: place, to: peer) }
         }
     }
 
@@ -150,6 +156,7 @@ extension World {
         let place = place(of: group)
         if machines[machine].gates[place].isOpen(at: now) {
             machines[machine].gates[place].hasAddresses = true
+            beginAnnouncing(place, on: machine)
         }
     }
 
@@ -183,7 +190,7 @@ extension World {
     }
 
     private mutating func changed(_ change: Change, on place: Int) {
-        checkers.changed(change, at: now)
+        checkers.changed(change, on: machines[place], at: now)
         switch change.role {
         case .holder:
             narrate(place, "holds\(groupName(of: change.group)) in term \(change.term.rawValue): \(change.reason.text)")

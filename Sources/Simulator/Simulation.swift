@@ -9,6 +9,10 @@ package struct Simulation: Sendable {
         /// Some lives are recorded and stepped again (I9).
         package var records = true
         package var narrates = false
+        /// Also the faults of `Hardship`; without them a seed goes as it did before there were any.
+        package var isHard = true
+        /// Wall clocks jump where the seed has it: nothing may come of it.
+        package var jumpsWallClocks = true
 
         var weather = Weather(delayFrom: Span(nanoseconds: 50_000), delayTo: .milliseconds(2))
         var filtersReplays = true
@@ -36,9 +40,12 @@ package struct Simulation: Sendable {
     }
 
     package func run() -> SimulationReport {
-        var mischief = Mischief(seed: seed, minutes: options.minutes, canary: options.canary)
+        var mischief = Mischief(seed: seed, minutes: options.minutes, canary: options.canary, isHard: options.isHard)
         let rules = mischief.rules()
-        let plan = mischief.plan(rules)
+        var plan = mischief.plan(rules)
+        if !options.jumpsWallClocks {
+            plan.removeAll { if case .wallClock = $0.action { true } else { false } }
+        }
         var options = options
         options.driftPPM = rules.timing.driftPPM
         options.gateLag = rules.timing.lag
@@ -79,6 +86,7 @@ extension World {
     mutating func report(seed: UInt64) -> SimulationReport {
         for place in machines.indices { finish(place) }
         checkers.checkEnd(machines, links, at: now)
+        checkers.checkClients(neighbours, machines, at: now, isEnd: true)
         return SimulationReport(
             seed: seed, violations: checkers.violations,
             faults: checkers.actions.keys.sorted().map { ($0, checkers.actions[$0, default: 0]) },

@@ -11,6 +11,7 @@ struct World {
     var links: Links
     var plan: [PlannedAction]
     var checkers: Checkers
+    var neighbours: Neighbours
     var fingerprint = Fingerprint()
     var steps: UInt64 = 0
     var packets: UInt64 = 0
@@ -35,12 +36,18 @@ struct World {
         self.options = options
         agenda = Agenda(plan: plan.map(\.at.nanoseconds))
         randomness = Randomness(seed: seed)
-        links = Links(nodes: rules.nodes.count, weather: options.weather)
-        checkers = Checkers(rules: rules)
-        lastSaid = Array(repeating: [], count: rules.nodes.count)
-        wasOpen = Array(repeating: Array(repeating: false, count: rules.groups.count), count: rules.nodes.count)
+        // A node that runs twice has a second machine, behind all others.
+        let twins = plan.compactMap(\.action.duplicated).prefix(1)
+        let count = rules.nodes.count + twins.count
+        links = Links(nodes: count, weather: options.weather)
+        checkers = Checkers(rules: rules, machines: count)
+        neighbours = Neighbours(machines: count, groups: rules.groups.count, seed: seed)
+        lastSaid = Array(repeating: [], count: count)
+        wasOpen = Array(repeating: Array(repeating: false, count: rules.groups.count), count: count)
         machines = []
-        for node in rules.indices {
+        checkers.offences.countsOffenders = options.canary == .offendersCount
+        checkers.offences.countsFrozen = options.canary == .frozenCounts
+        for node in Array(rules.indices) + twins {
             let drift = Int64(options.driftPPM)
             let ppm = drift == 0 ? 0 : Int64(randomness.below(UInt64(2 * drift + 1))) - drift
             let offset = options.isPlain ? 0 : randomness.below(1 << 44)
@@ -81,8 +88,10 @@ struct World {
         case .written: written(place, life: entry.life)
         case .resume: resume(place)
         case .action: act(plan[Int(entry.slot)].action)
+        case .announce: announce(Int(entry.slot), from: place)
         case .look:
             checkers.look(machines, links, at: now)
+            clientsAsk()
             if options.narrates { narrateLapses() }
             agenda.enter(.look, at: now + Checkers.lookInterval(rules))
         }
@@ -116,6 +125,10 @@ struct World {
         guard let process = machines[place].process else { return }
         if case .received(let reception) = event, !admit(reception, by: process, on: place) { return }
         let local = reading(of: place, for: event)
+        if case .received(let reception) = event {
+            noteReleases(reception, on: place)
+            if machines[place].lies { lie(to: reception, on: place) }
+        }
         let effects = process.step(event, at: local)
         steps += 1
         let effectsPrint = effects.isEmpty ? 0 : Fingerprint.of(effects, &scratch)
@@ -142,8 +155,11 @@ struct World {
 
     private func admit(_ reception: Reception, by process: Process, on place: Int) -> Bool {
         let sender = Int(reception.packet.sender.node.rawValue)
-        if sender == place || reception.relay != nil { return true }
-        if options.filtersReplays, !process.windows[sender].admits(reception.packet) { return false }
+        if reception.packet.sender.node == machines[place].node || reception.relay != nil { return true }
+        // A liar numbers its packets as it likes.
+        if options.filtersReplays, !machines[sender].lies, !process.windows[sender].admits(reception.packet) {
+            return false
+        }
         if case .heartbeat = reception.packet.message { process.newest[sender] = reception.packet }
         return true
     }
@@ -200,9 +216,17 @@ struct World {
         return place
     }
 
+    func name(of place: Int) -> String { rules.name(of: machines[place].node) }
+
+    /// The machines with the node's key: one, but for a node that runs twice.
+    func places(of node: NodeIndex) -> [Int] {
+        machines.count == rules.nodes.count
+            ? [Int(node.rawValue)] : machines.indices.filter { machines[$0].node == node }
+    }
+
     mutating func narrate(_ place: Int?, _ text: String) {
         guard options.narrates else { return }
-        let name = place.map { rules.nodes[$0].name } ?? ""
+        let name = place.map { self.name(of: $0) } ?? ""
         narration.append((now, Narration.line(at: now, who: name, text)))
     }
 
@@ -219,7 +243,7 @@ struct World {
                 let gate = machines[place].gates[group]
                 let isOpen = gate.isOpen(at: now)
                 if wasOpen[place][group], !isOpen, !gate.isClosing {
-                    let line = Narration.line(at: gate.closesAt, who: rules.nodes[place].name, "its gate lapses")
+                    let line = Narration.line(at: gate.closesAt, who: name(of: place), "its gate lapses")
                     narration.append((gate.closesAt, line))
                 }
                 wasOpen[place][group] = isOpen
