@@ -1,7 +1,8 @@
 """Errors to plant into the election's core, each in a named place, for `Tools/mutants`.
 
 A mutation replaces `old`, which must stand in its file exactly once, by `new`; MUTANT in `new` is true while that mutant
-lives. All are built into one binary, so that one build serves them all.
+lives. Where two rules each stop what the other would, a mutation breaks both of them. All are built into one binary, so
+that one build serves them all.
 """
 
 from typing import NamedTuple
@@ -13,12 +14,24 @@ class Mutation(NamedTuple):
     file: str
     old: str
     new: str
+    # More pairs of old and new in the same file.
+    also: tuple = ()
+
+    @property
+    def changes(self):
+        return ((self.old, self.new), *self.also)
 
 
 def skip(rule, what, file, condition):
     """The mutant doesn't look at a condition that would stop it: `if let a = b, c {` becomes `if !MUTANT, let a = b, c {`."""
     assert condition.startswith("if "), condition
     return Mutation(rule, what, file, condition, condition.replace("if ", "if !MUTANT, ", 1))
+
+
+def both(first, second):
+    """One mutant of two, for where either check alone would do."""
+    assert first.file == second.file
+    return first._replace(also=(*first.also, *second.changes))
 
 
 def grant(rule, what, file, condition, context):
@@ -32,12 +45,20 @@ def omit(rule, what, file, statement):
 
 
 MUTATIONS = [
-    skip("S1", "votes although bound to another", "Voting.swift",
-         "if let promise = groups[place].promise, now < promise.until, promise.to.node != candidate.node { return false }"),
+    # Asked before the ballot is written, again before the vote is sent, and once more by the patience that begins when
+    # the voter is free: each of the three would do.
+    both(both(skip("S1", "votes although bound to another", "Voting.swift",
+                   "if let promise = groups[place].promise, now < promise.until, promise.to.node != candidate.node"
+                   " { return false }"),
+              skip("S1", "casts a vote although bound to another", "Voting.swift",
+                   "if let promise = groups[place].promise, now < promise.until, promise.to.node != grant.candidate.node"
+                   " { return }")),
+         Mutation("S1", "has patience with nobody although bound", "Voting.swift",
+                  "return now >= groups[place].freeSince + rules.timing.patience * better",
+                  "return (MUTANT && groups[place].isBound(at: now))"
+                  " || now >= groups[place].freeSince + rules.timing.patience * better")),
     omit("S1", "a vote doesn't bind", "Voting.swift",
          "groups[place].bind(to: grant.candidate, term: grant.term, until: now + rules.timing.promise)"),
-    skip("S1", "casts a vote though bound to another meanwhile", "Voting.swift",
-         "if let promise = groups[place].promise, now < promise.until, promise.to.node != grant.candidate.node { return }"),
     Mutation("S2", "a vote leaves before its ballot is on disk", "Voting.swift",
              "groups[place].armed = [ArmedGrant(ticket: ticket, grant: grant, at: now)]",
              "if MUTANT { _ = ticket; cast(grant, in: place, at: now, &effects) } else {"
