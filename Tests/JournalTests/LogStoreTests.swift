@@ -205,6 +205,54 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).allSatisfy { !$0.hasSuffix(".new") })
     }
 
+    /// The store's descriptor stands for another file while `body` runs: one whose disk takes nothing, or loses it.
+    private func with(_ device: String, _ flags: Int32, _ body: () throws -> Void) throws {
+        let own = try #require(
+            (0..<1024).first {
+                (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == path
+            })
+        let kept = dup(Int32(own))
+        let other = open(device, flags)
+        defer {
+            dup2(kept, Int32(own))
+            close(kept)
+            close(other)
+        }
+        try #require(kept >= 0 && other >= 0 && dup2(other, Int32(own)) >= 0)
+        try body()
+    }
+
+    /// After a failed sync nobody knows what the disk has: not even a sync that succeeds later is believed. A failed
+    /// write is no better.
+    @Test(arguments: [("/dev/null", O_RDWR, "fdatasync"), ("/dev/zero", O_RDONLY, "pwrite")])
+    func nothingCountsAfterAFailedWrite(_ device: String, _ flags: Int32, _ call: String) throws {
+        let state = try scratch.state()
+        var log = ReplicatedLog()
+        do {
+            let store = try LogStore.open(in: state)
+            try write(2, to: &log, of: office, in: store)
+            try store.commit()
+            var ahead = log
+            try write(1, to: &ahead, of: office, in: store)
+            try with(device, flags) {
+                do throws(StateError) {
+                    try store.commit()
+                    Issue.record("\(call) didn't fail")
+                } catch {
+                    if case .system(_, let cause) = error {
+                        #expect(cause.call == call)
+                    } else {
+                        Issue.record("\(error)")
+                    }
+                }
+            }
+            #expect(throws: StateError.logStopped) { try store.commit() }
+            #expect(throws: StateError.logStopped) { try store.append(.committed(1), of: office) }
+        }
+        let store = try LogStore.open(in: state)
+        #expect(found(office, in: store) == log && store.tornBytes == 0)
+    }
+
     /// A change that found no room even in memory is lost: nothing after it may be called durable.
     @Test func nothingCountsAfterALostChange() throws {
         let store = try LogStore.open(in: try scratch.state())
