@@ -116,7 +116,10 @@ extension Checkers {
             let view = holder.process?.elector.view(at: local).groups[place]
             // L6: after many moves the dwell may be longer than the calm.
             let isDamped = rules.groups[place].isDamped && view?.yieldsAt.map { $0 > local } ?? false
-            let mayStay = view?.isPinned == true || rules.groups[place].preemptAfter == nil || isDamped
+            // Nobody has to move to a voter that broke its word.
+            let mayStay =
+                offences.offenders.contains(best.node) || view?.isPinned == true
+                || rules.groups[place].preemptAfter == nil || isDamped
             if holder.node != best.node && !(mayStay && isEligible(holder, place)) {
                 violate(
                     .bestHolds, at: now,
