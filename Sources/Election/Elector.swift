@@ -3,7 +3,7 @@
 /// The shell feeds it everything through `step`, carries the effects out in order, and calls again with `.timer` at
 /// `nextDeadline`. The same events at the same instants give the same effects on every machine; a journal rests on
 /// that. The rules are those of Specs/protocol.md; comments name them (S…, L…, I…).
-package struct Elector: Hashable, Sendable {
+package struct Elector: Equatable, Sendable {
     package internal(set) var rules: Rules
     /// Of the rules, at hand.
     let voters: NodeSet

@@ -1,5 +1,5 @@
 /// One group's log on this node, and what is under way with it.
-struct GroupLog: Hashable, Sendable {
+struct GroupLog: Equatable, Sendable {
     var log = ReplicatedLog()
     /// Everything up to here is on this node's disk.
     var durable: UInt64 = 0
@@ -112,7 +112,7 @@ struct Examined: Hashable, Sendable {
 }
 
 /// All groups' logs, and what they have in common.
-struct Replication: Hashable, Sendable {
+struct Replication: Equatable, Sendable {
     /// In the order of the groups.
     var logs: [GroupLog]
     /// The group whose log carries what concerns the whole cluster: nodes' maintenance and configurations.

@@ -1,5 +1,5 @@
 /// A group's log on one node: what was folded into the state, the entries after that, and how far they are committed.
-package struct ReplicatedLog: Hashable, Sendable {
+package struct ReplicatedLog: Equatable, Sendable {
     /// The end of what is kept only as state.
     package private(set) var base = LogPosition.start
     /// After `base`. Committed ones are kept for a while: for whoever lacks only few, and for `electd history`.
@@ -11,23 +11,21 @@ package struct ReplicatedLog: Hashable, Sendable {
     package private(set) var last = LogPosition.start
     /// The bytes of `entries`, about.
     private var weight = 0
-    private var known = Worked(out: nil)
-
-    /// What follows from the rest, once somebody asked for it: no part of the value.
-    private struct Worked: Hashable, Sendable {
-        var out: UInt64?
-
-        static func == (one: Worked, other: Worked) -> Bool { true }
-
-        func hash(into hasher: inout Hasher) {}
-    }
+    /// Of `state`, as long as nobody has applied more to it without asking.
+    private var known: UInt64?
 
     private static let emptyHash = LogState().digest.short
 
-    package init() { known.out = Self.emptyHash }
+    package init() { known = Self.emptyHash }
+
+    /// Whether it was asked for its state's hash makes no difference.
+    package static func == (one: ReplicatedLog, other: ReplicatedLog) -> Bool {
+        one.base == other.base && one.committed == other.committed && one.entries == other.entries
+            && one.state == other.state
+    }
 
     /// Of the state, for comparing.
-    package var stateHash: UInt64 { known.out ?? state.digest.short }
+    package var stateHash: UInt64 { known ?? state.digest.short }
 
     package var committedPosition: LogPosition { position(at: committed) ?? base }
 
@@ -106,7 +104,7 @@ package struct ReplicatedLog: Hashable, Sendable {
     mutating func commit(to index: UInt64) -> [LogNews] {
         let before = committed
         let news = apply(to: index)
-        if committed > before { known.out = state.digest.short }
+        if committed > before { known = state.digest.short }
         return news
     }
 
@@ -118,7 +116,7 @@ package struct ReplicatedLog: Hashable, Sendable {
             committed += 1
             news += state.apply(entry)
         }
-        known.out = nil
+        known = nil
         return news
     }
 
@@ -155,7 +153,7 @@ package struct ReplicatedLog: Hashable, Sendable {
         committed = max(image.committed, image.base.index)
         state = image.state ?? LogState()
         last = image.last
-        known.out = image.state == nil ? Self.emptyHash : state.digest.short
+        known = image.state == nil ? Self.emptyHash : state.digest.short
         weight = entries.reduce(0) { $0 + $1.content.size }
     }
 
