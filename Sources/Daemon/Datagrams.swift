@@ -3,15 +3,13 @@ import Wire
 
 extension ElectionLoop {
     /// A wrong or hostile datagram costs a counter and nothing else.
-    func take(_ datagram: [UInt8]) {
-        for arrival in gatekeeper.receive(datagram, at: BootInstant.now()) {
-            switch arrival {
-            case .packet(let reception):
-                accepted += 1
-                step(.received(reception))
-            case .ownSignatureFromElsewhere: stopForSecondIdentity()
-            case .equivocation(let proof): note(proof)
-            }
+    func take(_ arrival: Gatekeeper.Arrival) {
+        switch arrival {
+        case .packet(let reception):
+            accepted += 1
+            step(.received(reception))
+        case .ownSignatureFromElsewhere: stopForSecondIdentity()
+        case .equivocation(let proof): note(proof)
         }
     }
 

@@ -12,8 +12,8 @@ import Wire
 /// the addresses, and waits for nothing but the world.
 final class ElectionLoop {
     private static let stateInterval = 1000
-    /// Datagrams taken before timers are looked at again.
-    private static let burst = 64
+    /// Datagrams taken at once: what waits behind them is read when they are done with.
+    private static let burst = 256
 
     var configuration: Configuration
     var elector: Elector
@@ -186,13 +186,21 @@ final class ElectionLoop {
     }
 
     private func receiveDatagrams() {
+        var frames: [Backlog.Frame] = []
         for _ in 0..<Self.burst {
-            guard let datagram = socket.receive() else { return }
+            guard let datagram = socket.receive() else { break }
             if WitnessDatagram.isOne(datagram) {
                 // Not the election's business; what a flood of them displaces is asked for again.
                 if letters.take(at: BootInstant.now()) { _ = store.take(.letter(datagram)) }
             } else {
-                take(datagram)
+                frames += gatekeeper.open(datagram)
+            }
+        }
+        var backlog = Backlog(frames)
+        while let frame = backlog.next() {
+            if let arrival = gatekeeper.admit(frame, at: BootInstant.now()) {
+                backlog.noteAdmitted(frame)
+                take(arrival)
             }
             tick()
         }

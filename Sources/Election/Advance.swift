@@ -29,6 +29,7 @@ extension Elector {
     mutating func advance(at now: Instant, _ effects: inout [Effect]) {
         if hasLeft { return }
         if needsFloor && now >= silentUntil && hasCopiedLogs(at: now) { setFloor(at: now, &effects) }
+        countCrowd(at: now)
         for place in groups.indices {
             tend(place, at: now, &effects)
             report(place, &effects)
@@ -127,8 +128,12 @@ extension Elector {
         groups[place].termHeld ?? max(groups[place].newestTerm, groups[place].ballot.term)
     }
 
-    /// Tells everybody at once instead of at the next interval.
-    mutating func beatNow(at now: Instant) { heartbeatAt = min(heartbeatAt, now) }
+    /// Tells everybody at once instead of at the next interval. Where a heartbeat tells of many groups, so soon after the
+    /// last one that a few changes go together.
+    mutating func beatNow(at now: Instant) {
+        let pause = Span(nanoseconds: rules.timing.heartbeat.nanoseconds / 64) * UInt64(groups.count / 16)
+        heartbeatAt = min(heartbeatAt, max(now, rounds.last.map { $0.sentAt + pause } ?? now))
+    }
 
     private mutating func report(_ place: Int, _ effects: inout [Effect]) {
         guard case .standby = groups[place].role, rules.groups[place].mayHold(rules.this) else { return }

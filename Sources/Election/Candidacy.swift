@@ -20,19 +20,20 @@ extension Elector {
             let own = standing(of: rules.this, in: place, at: now), own.isEligible
         else { return false }
         let better = better(than: own, in: place, at: now).count
-        return now >= groups[place].freeSince + rules.timing.patience * better
+        return now >= groups[place].freeSince + rules.timing.patience * (better * turns)
     }
 
     mutating func campaignIfDue(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
-        guard mayCampaign(place, at: now), !lacksLog(place, at: now) else { return }
+        guard mayCampaign(place, at: now), !lacksLog(place, at: now), hasTurn else { return }
+        crowd.asking += 1
         let term = max(groups[place].newestTerm, groups[place].ballot.term).next
         var willing = NodeSet()
         willing.insert(rules.this)
         let first = ask(place, term: term, trial: true, &effects)
+        let end = canvassEnd(from: now)
         groups[place].role = .canvassing(
             Canvass(
-                term: term, first: first, willing: willing, retryAt: now + retry(times: 1),
-                endsAt: now + rules.timing.promise))
+                term: term, first: first, willing: willing, retryAt: min(now + retry(times: 1), end), endsAt: end))
         startCandidacyIfWelcome(place, at: now, &effects)
     }
 
@@ -44,21 +45,16 @@ extension Elector {
     /// How long an answer is waited for before a request is repeated. Many groups that ask at once ask together no more
     /// often than one alone would, up to half of D: their repetitions would keep the others from answering.
     private func retry(times factor: UInt64) -> Span {
-        var asking: UInt64 = 0
-        for group in groups {
-            switch group.role {
-            case .canvassing, .candidate: asking += 1
-            case .standby, .acquiring, .holding, .withdrawing: break
-            }
-        }
         let alone = rules.timing.retry * factor
-        return min(alone * max(asking, 1), max(Span(nanoseconds: rules.timing.promise.nanoseconds / 2), alone))
+        let asking = UInt64(max(crowd.asking, 1))
+        return min(alone * asking, max(Span(nanoseconds: rules.timing.promise.nanoseconds / 2), alone))
     }
 
     mutating func continueCanvass(_ canvass: Canvass, in place: Int, at now: Instant, _ effects: inout [Effect]) {
         guard now >= canvass.retryAt else { return }
         guard now < canvass.endsAt, mayCampaign(place, at: now), !lacksLog(place, at: now) else {
             groups[place].role = .standby
+            stepBehind(place, at: now)
             return
         }
         var canvass = canvass
@@ -70,7 +66,7 @@ extension Elector {
             canvass.willing = NodeSet()
             canvass.willing.insert(rules.this)
         }
-        canvass.retryAt = now + retry(times: 1)
+        canvass.retryAt = min(now + retry(times: 1), canvass.endsAt)
         groups[place].role = .canvassing(canvass)
     }
 

@@ -46,6 +46,8 @@ package struct Elector: Equatable, Sendable {
     var rounds: [Round] = []
     /// Of `peers`' heartbeats, at hand.
     var told: Told
+    /// As of this step; empty between steps.
+    var crowd = Crowd()
     /// The groups' logs (L4).
     var replication: Replication
     /// The instant at which `step(.timer)` is due at the latest; nil before the start and after the end.
@@ -86,6 +88,7 @@ package struct Elector: Equatable, Sendable {
             recall(image, of: id)
         } else if isRunning {
             noticeOwnGap(at: now)
+            countCrowd(at: now)
             // What has lapsed is given up before anything else is looked at: also after a sleep of hours.
             giveUpLapsed(at: now, &effects)
             handle(event, at: now, &effects)
@@ -95,6 +98,7 @@ package struct Elector: Equatable, Sendable {
         storageIsSlow = unwrittenSince.map { now.since($0) >= rules.timing.promise } ?? false
         advance(at: now, &effects)
         if !hasLeft { replicate(at: now, &effects) }
+        crowd = Crowd()
         nextDeadline = deadline()
         return effects
     }

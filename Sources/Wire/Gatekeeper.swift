@@ -58,26 +58,32 @@ package struct Gatekeeper {
     }
 
     /// Checks one datagram. The address it came from is not looked at: signatures say who speaks.
-    package mutating func receive(_ datagram: UnsafeRawBufferPointer, at now: Instant) -> [Arrival] {
-        switch open(datagram) {
+    package mutating func receive(_ datagram: [UInt8], at now: Instant) -> [Arrival] {
+        open(datagram).compactMap { admit($0, at: now) }
+    }
+
+    /// The frames of a datagram that somebody sealed who knows the cluster's secret; no signature is checked.
+    package mutating func open(_ datagram: [UInt8]) -> [Backlog.Frame] {
+        switch datagram.withUnsafeBytes({ content(of: $0) }) {
         case .failure(let refusal):
             refusals.count(refusal.reason)
             return []
         case .success(let content):
-            var arrivals: [Arrival] = []
+            var frames: [Backlog.Frame] = []
             for bytes in content.frames {
                 guard let frame = try? SignedFrame(parsing: bytes) else {
                     refusals.count(.malformed)
                     continue
                 }
-                if let arrival = admit(frame, from: content.sender, at: now) { arrivals.append(arrival) }
+                frames.append(Backlog.Frame(frame: frame, sender: content.sender))
             }
-            return arrivals
+            return frames
         }
     }
 
-    package mutating func receive(_ datagram: [UInt8], at now: Instant) -> [Arrival] {
-        datagram.withUnsafeBytes { receive($0, at: now) }
+    /// nil: it isn't genuine, or not new.
+    package mutating func admit(_ frame: Backlog.Frame, at now: Instant) -> Arrival? {
+        admit(frame.frame, from: frame.sender, at: now)
     }
 
     private struct Refused: Error {
@@ -85,7 +91,7 @@ package struct Gatekeeper {
     }
 
     /// Everything up to the known sender; no signature is checked.
-    private func open(_ datagram: UnsafeRawBufferPointer) -> Result<Datagram.Content, Refused> {
+    private func content(of datagram: UnsafeRawBufferPointer) -> Result<Datagram.Content, Refused> {
         guard datagram.count >= Datagram.least else { return .failure(Refused(reason: .tooShort)) }
         guard datagram.count <= Datagram.limit else { return .failure(Refused(reason: .tooLong)) }
         guard datagram[..<4].elementsEqual(Datagram.magic) else { return .failure(Refused(reason: .foreignProtocol)) }

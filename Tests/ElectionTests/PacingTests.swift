@@ -73,14 +73,14 @@ struct PacingTests {
         #expect(gaps.allSatisfy { $0 == .milliseconds(heartbeat / 20) })
     }
 
-    /// Each asks at once, and no group is heard more often than every half of D.
+    /// As many as ask without turns: each at once, and again only when as many answers may have come.
     @Test func manyGroupsDontDrownTheAnswers() {
-        let groups = 50
+        let groups = 16
         let trials = trials(groups: groups)
         for group in 1...groups {
             let own = trials.filter { $0.group == GroupID(UInt32(group)) }.map(\.at)
             #expect(own.first == trials.first?.at)
-            #expect((2...3).contains(own.count), "group \(group) asked \(own.count) times")
+            #expect((5...8).contains(own.count), "group \(group) asked \(own.count) times")
         }
     }
 
