@@ -175,9 +175,10 @@ struct Gate {
         closesAt = lapse == .max ? .max : lapse + lag
     }
 
-    /// The clock's rate has changed.
+    /// The clock's rate has changed. A timer that is due already is late once, not anew.
     mutating func rearm(clock: NodeClock, at now: UInt64) {
-        if isOpen(at: now) { arm(until: deadline, lag: lag, clock: clock) }
+        guard isOpen(at: now), clock.reading(at: now) < deadline else { return }
+        arm(until: deadline, lag: lag, clock: clock)
     }
 
     mutating func close(at instant: UInt64) {
