@@ -35,7 +35,7 @@ struct CampaignTests {
     /// The same with the faults that came later.
     @Test(
         arguments: [
-            100_028, 100_355,  // the simulator's own mistake: a gate's timer was late anew when the clock's rate changed
+            100_028, 100_355,  // the simulator's own mistake: a gate's timer was late twice
         ] as [UInt64])
     func oldFailuresOfHardSeedsStayMended(_ seed: UInt64) {
         let report = Simulation(seed: seed, options: Simulation.Options(minutes: 2)).run()

@@ -54,7 +54,7 @@ enum ServerNameTarget {
         if first & 1 == 0 {
             check(rest)
         } else {
-            let records = Self.records(Array(rest.prefix(300)), of: 1 + Int(first) / 2)
+            let records = Self.records(rest.prefix(300), of: 1 + Int(first) / 2)
             records.withUnsafeBufferPointer(check)
         }
     }
@@ -75,23 +75,44 @@ enum ServerNameTarget {
 
     private static func parse(_ data: FuzzInput, _ count: Int) -> (ServerName.Verdict, [UInt8]) {
         data.withPrefix(count) { bytes, count in
-            let room = Bytes.allocate(capacity: ServerName.longest)
-            defer { room.deallocate() }
-            let verdict = ServerName.parse(bytes, count, into: room)
-            guard case .name(let length) = verdict else { return (verdict, []) }
-            return (verdict, Array(UnsafeBufferPointer(start: room, count: length)))
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: ServerName.longest) { room in
+                guard let base = room.baseAddress else { return (.none, []) }
+                let verdict = ServerName.parse(bytes, count, into: base)
+                guard case .name(let length) = verdict else { return (verdict, []) }
+                return (verdict, Array(room.prefix(length)))
+            }
         }
     }
 
     /// RFC 8446 section 4.1.2 and 5.1, with nothing but a name (RFC 6066 section 3).
-    private static func records(_ name: [UInt8], of size: Int) -> [UInt8] {
-        func sized(_ bytes: [UInt8]) -> [UInt8] { [UInt8(bytes.count >> 8), UInt8(bytes.count & 255)] + bytes }
-        let names = sized([0] + sized(name))
-        let body = [UInt8](repeating: 3, count: 34) + [0, 0, 2, 0x13, 1, 1, 0] + sized([0, 0] + sized(names))
-        let hello = [1, 0] + sized(body)
-        return stride(from: 0, to: hello.count, by: size).flatMap { start in
-            [0x16, 3, 1] + sized(Array(hello[start..<min(start + size, hello.count)]))
+    private static func records(_ name: FuzzInput.SubSequence, of size: Int) -> [UInt8] {
+        var hello: [UInt8] = []
+        hello.reserveCapacity(name.count + 56)
+        func put(_ number: Int) {
+            hello.append(UInt8(number >> 8))
+            hello.append(UInt8(number & 255))
         }
+        // From the inside: the name, the list of names, the extension, all extensions.
+        let count = name.count
+        hello += [1, 0]
+        put(count + 52)
+        hello += repeatElement(3, count: 34)
+        hello += [0, 0, 2, 0x13, 1, 1, 0]
+        put(count + 9)
+        put(0)
+        put(count + 5)
+        put(count + 3)
+        hello.append(0)
+        put(count)
+        hello += name
+        var records: [UInt8] = []
+        records.reserveCapacity(hello.count * 6)
+        for start in stride(from: 0, to: hello.count, by: size) {
+            let end = min(start + size, hello.count)
+            records += [0x16, 3, 1, UInt8((end - start) >> 8), UInt8((end - start) & 255)]
+            records += hello[start..<end]
+        }
+        return records
     }
 }
 
