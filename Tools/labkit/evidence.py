@@ -53,7 +53,8 @@ def intervals(proofs: Iterable[Proof]) -> list[tuple[int, int]]:
     begin: int | None = None
     previous: Proof | None = None
     for proof in sorted(proofs):
-        if previous is None or proof.earliest - previous.latest > BRIDGE:
+        # Somewhere between asking and answer: one that took long may have been held up by the address's absence.
+        if previous is None or proof.latest - previous.earliest > BRIDGE:
             if previous is not None and begin is not None and previous.earliest > begin:
                 found.append((begin, previous.earliest))
             begin = proof.latest
