@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass
 
 from . import electd
 from .client import Client
-from .commands import run
+from .commands import CommandFailed, run
 from .electd import Electd
 from .interrupts import become_interruptible
 from .network import Network, require_privilege
+from .processes import wait_until
 
 
 @dataclass
@@ -50,7 +51,10 @@ def kill_at_random(cluster: Electd, kills: int, seed: int = 1) -> float:
             # Work for the disk that must be done before it is answered.
             cluster.nodes[dice.choice(names)].command("maintenance", dice.choice(["on", "off"]), check=False)
     for name in names:
-        cluster.nodes[name].command("maintenance", "off", check=False)
+        # The last one killed has to find the holder first, and there may be none yet.
+        node = cluster.nodes[name]
+        if not wait_until(lambda: node.command("maintenance", "off", check=False).returncode == 0, 20, interval=0.2):
+            raise CommandFailed(f"{name} stays in maintenance")
     return time.monotonic() - begun
 
 
