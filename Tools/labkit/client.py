@@ -169,7 +169,6 @@ class Client:
             results[request.result] = results.get(request.result, 0) + 1
         successes = [request.ended for request in self._requests if request.is_success]
         gap, recovered = longest_gap(successes, start, end)
-        late = [delay for probe in self._probes() for at, delay in probe.lateness if start <= at <= end]
         return Seen(
             outage_ms=gap / MILLISECOND,
             recovered=recovered,
@@ -177,8 +176,13 @@ class Client:
             failed=sum(1 for request in window if not request.is_success),
             results=results,
             collisions=self.collisions(start, end),
-            observer_late_ms=max(late, default=0) / MILLISECOND,
+            observer_late_ms=self.late_ms(start, end),
         )
+
+    def late_ms(self, start: int, end: int) -> float:
+        """The worst delay of a probe itself from `start` to `end`: an instant is known no better than this."""
+        late = [delay for probe in self._probes() for at, delay in probe.lateness if start <= at <= end]
+        return max(late, default=0) / MILLISECOND
 
     def collisions(self, start: int, end: int, besides: str | None = None) -> list[Collision]:
         """Moments with two holders by ARP or by HTTP to each machine directly. `besides` isn't counted as one."""
