@@ -14,6 +14,7 @@ def main() -> int:
     namespaces.sweep()
     if warning := machine.busy():
         print(warning, file=sys.stderr)
+    stolen = machine.Stolen()
     try:
         for line in arguments.bench(arguments):
             print(line.as_json() if arguments.json else line.as_text(), flush=True)
@@ -22,6 +23,9 @@ def main() -> int:
     except (CommandFailed, RuntimeError, FileNotFoundError, PermissionError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    finally:
+        if warning := stolen.warning():
+            print(warning, file=sys.stderr)
     return 0
 
 

@@ -65,7 +65,10 @@ class Peers:
 
 def our_cluster(network: Network, listeners: set[str]) -> Electd:
     """electd on all nodes with these of `PORTS`, not started yet."""
-    cluster = Electd(network, electd.binary(), connection="keep-alive", preempt_after="never")
+    # Checks as patient as HAProxy's default, and a long lease: the load itself, on a machine that it shares with the
+    # servers and clients, would take a server out in the lab's usual 200 ms, or the address away.
+    patience = {"check_interval": "2s", "lease": "3s", "preempt_after": "never"}
+    cluster = Electd(network, electd.binary(), connection="keep-alive", **patience)
     log = f'    access_log: {{ to: "syslog:127.0.0.1:{_LOG_PORT}", format: httplog }}\n'
     services = []
     for listener, port in PORTS.items():

@@ -26,6 +26,23 @@ struct LoadGen {
     }
 }
 
+enum Answer {
+    case incomplete, whole
+    /// The connection is gone.
+    case closed
+    /// Its status isn't 2xx, or it doesn't say how long it is.
+    case refused
+}
+
+/// Requests without a good answer, by what came instead.
+struct Errors {
+    var closed = 0
+    var refused = 0
+    var silent = 0
+
+    var all: Int { closed + refused + silent }
+}
+
 /// One connection, which has one request on its way at most.
 struct Connection {
     var descriptor: Int32
@@ -51,18 +68,18 @@ struct Connection {
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// Whether a whole answer is there; nil: it isn't 2xx, or the connection is gone.
-    mutating func takeAnswer() -> Bool? {
+    /// Takes what has come.
+    mutating func takeAnswer() -> Answer {
         var piece = [UInt8](repeating: 0, count: 16_384)
         let count = recv(descriptor, &piece, piece.count, 0)
-        if count < 0 { return errno == EAGAIN ? false : nil }
-        if count == 0 { return nil }
+        if count < 0 { return errno == EAGAIN ? .incomplete : .closed }
+        if count == 0 { return .closed }
         received += piece[..<count]
-        guard let end = headEnd() else { return false }
-        guard received.count > 9, received[9] == 0x32, let length = contentLength(end) else { return nil }
-        guard received.count >= end + length else { return false }
+        guard let end = headEnd() else { return .incomplete }
+        guard received.count > 9, received[9] == 0x32, let length = contentLength(end) else { return .refused }
+        guard received.count >= end + length else { return .incomplete }
         received.removeAll(keepingCapacity: true)
-        return true
+        return .whole
     }
 
     private func headEnd() -> Int? {
@@ -94,7 +111,7 @@ struct Run {
     private let timer: Int32
     private var free: [Int]
     private var latencies: [UInt64] = []
-    private var errors = 0
+    private var errors = Errors()
     private var next = 0
     private var begin: UInt64 = 0
     private let total: Int
@@ -126,10 +143,10 @@ struct Run {
         begin = Self.now()
         // Answers that are late have as long again; what hasn't come then is an error.
         let end = begin + UInt64(seconds * 2e9) + 1_000_000_000
-        while latencies.count + errors < total {
+        while latencies.count + errors.all < total {
             let now = Self.now()
             if now > end {
-                errors += total - latencies.count - errors
+                errors.silent = total - latencies.count - errors.closed - errors.refused
                 return
             }
             while next < total, due(next) <= now, let index = free.popLast() { send(index) }
@@ -141,7 +158,9 @@ struct Run {
     private mutating func send(_ index: Int) {
         connections[index].due = due(next)
         next += 1
-        if Glibc.send(connections[index].descriptor, request, request.count, 0) != request.count { lose(index) }
+        if Glibc.send(connections[index].descriptor, request, request.count, 0) != request.count {
+            lose(index, \.closed)
+        }
     }
 
     private mutating func wait(until instant: UInt64) {
@@ -153,20 +172,21 @@ struct Run {
 
     private mutating func receive(_ index: Int) {
         switch connections[index].takeAnswer() {
-        case .some(false): break
-        case .some(true):
+        case .incomplete: break
+        case .whole:
             guard let due = connections[index].due else { return }
             latencies.append(Self.now() - due)
             connections[index].due = nil
             free.append(index)
-        case nil: lose(index)
+        case .closed: lose(index, \.closed)
+        case .refused: lose(index, \.refused)
         }
     }
 
     /// Counts the request as failed, and takes a new connection.
-    private mutating func lose(_ index: Int) {
+    private mutating func lose(_ index: Int, _ kind: WritableKeyPath<Errors, Int>) {
         if connections[index].due != nil {
-            errors += 1
+            errors[keyPath: kind] += 1
             free.append(index)
         }
         close(connections[index].descriptor)
@@ -180,7 +200,8 @@ struct Run {
             sorted.isEmpty ? 0 : Double(sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]) / 1_000
         }
         let values = [
-            "requests": Double(sorted.count), "errors": Double(errors), "p50_us": percentile(0.5),
+            "requests": Double(sorted.count), "errors": Double(errors.all), "closed": Double(errors.closed),
+            "refused": Double(errors.refused), "silent": Double(errors.silent), "p50_us": percentile(0.5),
             "p99_us": percentile(0.99), "p999_us": percentile(0.999),
         ]
         let members = values.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \($0.value)" }
