@@ -1,7 +1,8 @@
 """The peer of the injuries: a sealed journal of systemd's journald, hurt in the same ways, and `journalctl --verify`.
 
 journald runs without systemd, within a mount namespace of its own: /run and /var/log/journal are empty there, and gone
-afterwards. What needs the structure of journald's files (records exchanged or inserted with good checksums) isn't done.
+afterwards. What needs the structure of journald's files (records exchanged or inserted with good checksums) isn't done. Two
+injuries need none of it: the file as it was earlier is put back, and one of several files is taken away.
 """
 
 import argparse
@@ -54,28 +55,46 @@ def _prepare(directory: Path) -> str:
     return re.search(r"([0-9a-f]{6}-){3}[0-9a-f]{6}/[0-9a-f-]+", made.stdout + made.stderr).group(0)
 
 
-def _write(count: int) -> Path:
-    """A sealed journal of `count` entries over several epochs of the seal."""
+def _write(count: int, earlier: Path) -> Path:
+    """Sealed journals of `count` entries each, one after the other, over several epochs of the seal; the directory.
+
+    In `earlier` are copies of the last one as it was while it was written.
+    """
     daemon = subprocess.Popen([str(DAEMON)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 10
         while not Path("/run/systemd/journal/socket").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            channel.connect("/run/systemd/journal/socket")
-            for number in range(count):
-                channel.send(f"MESSAGE=heartbeat {number} of fred, router37 in term 12\nPRIORITY=6\n".encode())
-                time.sleep(8 / count)
+        for last in (False, False, True):
+            _send(count)
+            if not last:
+                daemon.send_signal(signal.SIGUSR2)  # rotates
+                time.sleep(0.5)
+        directory = next(Path("/var/log/journal").glob("*/system.journal")).parent
+        for number in range(10):
+            _send(count // 10)
+            daemon.send_signal(signal.SIGRTMIN + 1)  # syncs
+            time.sleep(0.2)
+            shutil.copy(directory / "system.journal", earlier / f"{number}.journal")
         time.sleep(1.5)
     finally:
         daemon.send_signal(signal.SIGTERM)
         daemon.wait(10)
-    return next(Path("/var/log/journal").glob("*/system.journal"))
+    return directory
 
 
-def _passes(file: Path, key: str) -> bool:
+def _send(count: int) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.connect("/run/systemd/journal/socket")
+        for number in range(count):
+            channel.send(f"MESSAGE=heartbeat {number} of fred, router37 in term 12\nPRIORITY=6\n".encode())
+            time.sleep(3 / count)
+
+
+def _passes(place: Path, key: str) -> bool:
+    where = f"--directory={place}" if place.is_dir() else f"--file={place}"
     return subprocess.run(
-        ["journalctl", "--verify", f"--verify-key={key}", f"--file={file}"], capture_output=True).returncode == 0
+        ["journalctl", "--verify", f"--verify-key={key}", where], capture_output=True).returncode == 0
 
 
 def _injuries(content: bytes, used: int, dice: random.Random) -> dict:
@@ -97,17 +116,43 @@ def _injuries(content: bytes, used: int, dice: random.Random) -> dict:
     return {"a bit flipped": flip, "up to 16 bytes overwritten": burst, "the tail cut at any byte": cut}
 
 
+def _earlier(directory: Path, copies: Path, key: str) -> dict:
+    """The newest file as it was earlier, put back."""
+    newest = directory / "system.journal"
+    whole = newest.read_bytes()
+    figures = {"done": 0, "found": 0}
+    for copy in sorted(copies.iterdir())[:-1]:
+        newest.write_bytes(copy.read_bytes())
+        figures["done"] += 1
+        figures["found"] += not _passes(directory, key)
+    newest.write_bytes(whole)
+    return figures
+
+
+def _deleted(directory: Path, key: str) -> dict:
+    """Each of the files taken away, one at a time."""
+    figures = {"done": 0, "found": 0}
+    for file in sorted(directory.glob("*.journal")):
+        kept = file.rename(directory / "kept")
+        figures["done"] += 1
+        figures["found"] += not _passes(directory, key)
+        kept.rename(file)
+    return figures
+
+
 def measure(count: int, seed: int = 1) -> dict:
     directory = Path(tempfile.mkdtemp(prefix="electd-journald-"))
     try:
         key = _prepare(directory)
-        whole = _write(400)
-        content = whole.read_bytes()
+        earlier = directory / "earlier"
+        earlier.mkdir()
+        journals = _write(400, earlier)
+        content = (journals / "system.journal").read_bytes()
         # journald allocates 8 MiB at once: what is not written yet isn't hurt.
         used = len(content.rstrip(b"\0"))
         copy = Path("/run/hurt.journal")
         copy.write_bytes(content)
-        if not _passes(copy, key):
+        if not _passes(copy, key) or not _passes(journals, key):
             raise RuntimeError("journalctl doesn't verify the whole journal")
         dice = random.Random(seed)
         figures = {}
@@ -121,6 +166,8 @@ def measure(count: int, seed: int = 1) -> dict:
                 done += 1
                 found += not _passes(copy, key)
             figures[kind] = {"done": done, "found": found}
+        figures["the newest file put back as it was earlier"] = _earlier(journals, earlier, key)
+        figures["a whole file deleted"] = _deleted(journals, key)
         return figures
     finally:
         shutil.rmtree(directory, ignore_errors=True)
