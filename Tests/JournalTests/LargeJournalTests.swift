@@ -42,10 +42,12 @@ import Testing
                 + "\(after - min(before, after)) kB more than before")
     }
 
-    /// Three nodes at heartbeats of 100 ms; one node's journal is replayed. `JOURNAL_HOURS=24` makes it a day.
+    /// Three nodes at heartbeats of 100 ms; the holder's journal is replayed. `JOURNAL_HOURS=24` makes it a day, and
+    /// `JOURNAL_KEEP=DIRECTORY` keeps all three.
     @Test func replayTakesSoMuchOfACore() throws {
-        let minutes = ProcessInfo.processInfo.environment["JOURNAL_HOURS"].flatMap { UInt64($0) }.map { $0 * 60 } ?? 1
-        let cluster = try SmallCluster()
+        let environment = ProcessInfo.processInfo.environment
+        let minutes = environment["JOURNAL_HOURS"].flatMap { UInt64($0) }.map { $0 * 60 } ?? 1
+        let cluster = try SmallCluster(epoch: .milliseconds(60_000), jitter: 5)
         for minute in 1...minutes {
             try cluster.live(milliseconds: 60_000)
             if minute % 360 == 0 { try cluster.rotate() }
@@ -58,6 +60,10 @@ import Testing
         print(
             "replay of \(minutes) minutes of \(SmallCluster.names[1]): \(report.records) records in \(took / 1_000_000) ms "
                 + "of CPU, \(report.records * 1_000_000_000 / took) records/s")
+        guard let kept = environment["JOURNAL_KEEP"] else { return }
+        for (name, node) in zip(SmallCluster.names, cluster.nodes) {
+            try FileManager.default.copyItem(atPath: node.scratch.path, toPath: "\(kept)/\(name)")
+        }
     }
 
     private static func processorNanoseconds() -> UInt64 {

@@ -27,7 +27,7 @@ final class SmallCluster {
             return keys.made.last { $0.publicKey == seal }
         }
 
-        init(_ index: Int, rules: Rules, scratch: Scratch) throws {
+        init(_ index: Int, rules: Rules, epoch: Span, scratch: Scratch) throws {
             self.index = NodeIndex(UInt8(index))
             self.scratch = scratch
             elector = Elector(rules: rules)
@@ -39,7 +39,7 @@ final class SmallCluster {
                     clusterTag: Array(1...8), node: SmallCluster.names[index], incarnation: Incarnation(1),
                     software: "test"),
                 key: scratch.key, genesis: Recorded.encoded(elector), at: .zero,
-                limits: JournalLimits(epoch: .milliseconds(5_000)),
+                limits: JournalLimits(epoch: epoch),
                 wallClock: { WallClock(nanoseconds: 1_700_000_000_000_000_000) },
                 epochKey: {
                     ring.made.append(.generate())
@@ -50,15 +50,20 @@ final class SmallCluster {
 
     private(set) var nodes: [Node] = []
     private(set) var now = Instant.zero
-    private var inbox: [(node: Int, event: Event)] = []
+    private var isStopped = [false, false, false]
+    private var inbox: [(due: Instant, node: Int, event: Event)] = []
+    /// Packets take a millisecond, and up to so many more.
+    private let jitter: UInt64
+    private var dice = Dice(state: 0xDA7)
 
-    init() throws {
+    init(epoch: Span = .milliseconds(5_000), jitter: UInt64 = 0) throws {
+        self.jitter = jitter
         let scratches = (0..<3).map { _ in Scratch() }
         for index in 0..<3 {
             var rules = Recorded.rules(key: [])
             rules.this = NodeIndex(UInt8(index))
             for place in 0..<3 { rules.nodes[place].key = scratches[place].key.publicKey.bytes }
-            nodes.append(try Node(index, rules: rules, scratch: scratches[index]))
+            nodes.append(try Node(index, rules: rules, epoch: epoch, scratch: scratches[index]))
         }
         for index in 0..<3 {
             try take(.started(Start(incarnation: Incarnation(1), memory: nil)), index)
@@ -72,17 +77,20 @@ final class SmallCluster {
         let end = now + .milliseconds(count)
         while now < end {
             now = now + .milliseconds(1)
-            for index in 0..<3 {
+            for index in 0..<3 where !isStopped[index] {
                 // Every other heartbeat, a little before it leaves.
                 if now.nanoseconds / 1_000_000 % 200 == 190 { try nodes[index].writer.commit() }
                 if let deadline = nodes[index].elector.nextDeadline, deadline <= now { try take(.timer, index) }
                 try nodes[index].writer.checkpointIfDue(at: now)
             }
-            let letters = inbox
-            inbox.removeAll()
-            for letter in letters { try take(letter.event, letter.node) }
+            let letters = inbox.filter { $0.due <= now }
+            inbox.removeAll { $0.due <= now }
+            for letter in letters where !isStopped[letter.node] { try take(letter.event, letter.node) }
         }
     }
+
+    /// Its power is cut; the others go on.
+    func stop(_ index: Int) { isStopped[index] = true }
 
     func rotate() throws {
         for node in nodes { try node.writer.rotate(genesis: Recorded.encoded(node.elector), at: now) }
@@ -119,8 +127,9 @@ final class SmallCluster {
         for other in 0..<3 {
             if case .node(let only) = destination, Int(only.rawValue) != other { continue }
             if case .everyone = destination, other == index { continue }
+            let due = now + .milliseconds(jitter == 0 ? 0 : UInt64.random(in: 0...jitter, using: &dice))
             inbox.append(
-                (other, .received(Reception(packet: packet, relay: nil, proof: proof, journal: mark))))
+                (due, other, .received(Reception(packet: packet, relay: nil, proof: proof, journal: mark))))
         }
     }
 }
