@@ -86,7 +86,7 @@ package struct TimelinePage {
         <li><span class="key hold0"></span> held the address; the lighter end: until then its gate was closed at the latest</li>
         <li><span class="key life"></span> the daemon ran and wrote its journal</li>
         <li><span class="key still"></span> it stood still: stopped, or without CPU</li>
-        <li><span class="key cut"></span> it heard nothing from the machine named at that line</li>
+        <li><span class="key cut"></span> it heard nothing from another machine; point at the line to see from which</li>
         <li><span class="key bad"></span> not fit to hold: a check failed, the interface was down, the proxy \
         didn't answer, the disk was full or slow, or maintenance</li>
         <li>&#9650; took it &#9660; gave it up; times are known as well as messages between the machines tell, see ±</li>
