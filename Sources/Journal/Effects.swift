@@ -100,21 +100,24 @@ package enum RecordedEffects: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What the digests of a run's steps come to, in order: 32 bits that another decision anywhere in the run changes.
+/// What the digests of a run's steps come to, in order: 16 bits that another decision anywhere in the run changes.
 /// It guards against mistakes, not against malice: who can forge a record can forge its digests.
 package struct EffectsSum: Hashable, Sendable {
+    /// Bytes of it in a run.
+    static let count = 2
+
     private var state: UInt64
 
     package init() { state = 0 }
 
-    init(rawValue: UInt32) { state = UInt64(rawValue) << 32 }
+    init(rawValue: UInt16) { state = UInt64(rawValue) << 48 }
 
     package mutating func add(_ digest: EffectsDigest) {
         state = (state ^ digest.rawValue) &* 0x9E37_79B9_7F4A_7C15
         state ^= state >> 32
     }
 
-    package var value: UInt32 { UInt32(truncatingIfNeeded: state >> 32) }
+    package var value: UInt16 { UInt16(truncatingIfNeeded: state >> 48) }
 
     package static func == (left: EffectsSum, right: EffectsSum) -> Bool { left.value == right.value }
 

@@ -9,7 +9,7 @@ import Election
 enum JournalFrame {
     /// "electdJ", then the version of the format.
     static let preamble: [UInt8] = Array("electdJ".utf8) + [version]
-    static let version: UInt8 = 2
+    static let version: UInt8 = 3
     static let headCount = 8
     /// Bytes. Rules of the most groups, nodes and checks fit; a reader needs this much memory and no more.
     static let payloadLimit = 1 << 20

@@ -30,11 +30,16 @@ enum QuietStream {
 }
 
 /// What the next event of a stream is guessed from.
-struct StreamState {
+package struct StreamState {
     /// The last event's encoding.
-    var bytes: [UInt8]
-    /// The one before, while it had the same length: bytes that counted up are expected to go on so.
-    var before: [UInt8] = []
+    package private(set) var bytes: [UInt8] = []
+    /// The next one's, as far as anybody can tell: each byte goes on by its step. Patched, then taken.
+    package var guess: [UInt8] = []
+    /// By how much each byte is expected to change. A change has to come twice running to become the step: a number
+    /// that counts up keeps its step over a carry or a lost packet, and one that only shakes is expected to stay.
+    private var steps: [UInt8] = []
+    /// By how much each byte changed last.
+    private var changes: [UInt8] = []
     var instant: UInt64
     /// Between the last two; nil before there were two.
     var interval: UInt64?
@@ -47,39 +52,70 @@ struct StreamState {
         var head: UInt64 = 0
     }
 
-    init(_ bytes: [UInt8], at instant: UInt64) {
-        self.bytes = bytes
-        self.instant = instant
-    }
+    package init(at instant: UInt64) { self.instant = instant }
 
-    var expectedInstant: UInt64? { interval.map { instant &+ $0 } }
+    /// Intervals shake by some milliseconds, and what was late isn't late by twice as much the next time.
+    private static let grain: UInt64 = 10_000_000
+
+    var expectedInstant: UInt64? { interval.map { instant &+ ($0 &+ Self.grain / 2) / Self.grain * Self.grain } }
 
     mutating func pass(to newInstant: UInt64) {
         interval = newInstant &- instant
         instant = newInstant
     }
 
-    /// Exchanges the two, and makes `bytes` the guess.
-    mutating func guess() {
-        guard before.count == bytes.count else {
-            before = bytes
-            return
-        }
+    /// The stream's first event, or one of another length than the last.
+    package mutating func begin(with event: [UInt8]) {
+        bytes = event
+        guess = event
+        steps = [UInt8](repeating: 0, count: event.count)
+        changes = steps
+    }
+
+    /// Makes the guess, which is the event by now, the last one, and guesses the next.
+    package mutating func take() {
         let count = bytes.count
-        before.withUnsafeMutableBufferPointer { old in
-            bytes.withUnsafeBufferPointer { new in
-                for index in 0..<count { old[index] = new[index] &+ (new[index] &- old[index]) }
+        guess.withUnsafeMutableBufferPointer { guess in
+            bytes.withUnsafeMutableBufferPointer { bytes in
+                steps.withUnsafeMutableBufferPointer { steps in
+                    changes.withUnsafeMutableBufferPointer { changes in
+                        for index in 0..<count {
+                            let change = guess[index] &- bytes[index]
+                            if change == changes[index] { steps[index] = change }
+                            changes[index] = change
+                            bytes[index] = guess[index]
+                            guess[index] &+= steps[index]
+                        }
+                    }
+                }
             }
         }
-        swap(&before, &bytes)
     }
 }
 
-/// Between a first byte and the payload of a run. Each item begins with it.
+/// How a body says what differs from the guess: so many bytes stay, so many are replaced.
+enum Patch {
+    /// In a patch's head: no other follows.
+    static let isLast: UInt8 = 0x80
+    /// A gap of so many bytes says that these stay, and replaces none.
+    static let longGap = 31
+    /// Bytes that one patch replaces, at most.
+    static let most = 4
+    /// In place of the first patch: the event follows, whole.
+    static let whole: UInt8 = 0xFF
+
+    static func head(gap: Int, count: Int) -> UInt8 { UInt8(gap << 2 | (count - 1)) }
+}
+
+/// Each item of a run begins with it.
 enum ItemTag {
     static let slotMask: UInt8 = 0x0F
-    /// The slot's number, less 15, follows.
+    /// In place of a tag: the distance of the item that follows is in nanoseconds.
+    static let isFine: UInt8 = 0x0E
+    /// The slot's number, less 14, follows.
     static let slotFollows: UInt8 = 0x0F
+    /// Slots that fit into the tag.
+    static let slots = 14
     static let hasBody: UInt8 = 0x10
     static let hasDigest: UInt8 = 0x20
     static let hasMark: UInt8 = 0x40
@@ -88,21 +124,30 @@ enum ItemTag {
     static let isRegular: UInt8 = 0x80
 }
 
-/// A distance in time as it is written: in microseconds and even where it is whole ones, in nanoseconds and odd else.
-/// The daemon's clock shows whole microseconds.
-enum Distance {
-    static func encode(_ nanoseconds: Int64) -> UInt64 {
-        nanoseconds % 1000 == 0 ? ZigZag.encode(nanoseconds / 1000) << 1 : ZigZag.encode(nanoseconds) << 1 | 1
+/// A distance in time as it is written: in microseconds where it is whole ones, as the daemon's clock shows; else in
+/// nanoseconds.
+struct Distance {
+    var isFine: Bool
+    /// Zigzag.
+    var value: UInt64
+
+    init(_ nanoseconds: Int64) {
+        isFine = nanoseconds % 1000 != 0
+        value = ZigZag.encode(isFine ? nanoseconds : nanoseconds / 1000)
     }
 
-    /// - Throws: for what `encode` doesn't write.
-    static func decode(_ told: UInt64) throws(Malformed) -> Int64 {
-        let value = ZigZag.decode(told >> 1)
-        if told & 1 == 1 {
-            guard value % 1000 != 0 else { throw .outOfRange }
-            return value
+    func isShorter(than other: Distance) -> Bool {
+        isFine == other.isFine ? value < other.value : other.isFine
+    }
+
+    /// - Throws: for what isn't written so.
+    static func decode(_ value: UInt64, isFine: Bool) throws(Malformed) -> Int64 {
+        let told = ZigZag.decode(value)
+        if isFine {
+            guard told % 1000 != 0 else { throw .outOfRange }
+            return told
         }
-        let (nanoseconds, overflow) = value.multipliedReportingOverflow(by: 1000)
+        let (nanoseconds, overflow) = told.multipliedReportingOverflow(by: 1000)
         guard !overflow else { throw .outOfRange }
         return nanoseconds
     }

@@ -10,7 +10,8 @@ struct RunDecoder {
         var node: NodeIndex?
 
         init(_ bytes: [UInt8], _ event: Event, at instant: UInt64) {
-            state = StreamState(bytes, at: instant)
+            state = StreamState(at: instant)
+            state.begin(with: bytes)
             if case .received(let reception) = event { node = reception.packet.sender.node }
         }
     }
@@ -26,21 +27,18 @@ struct RunDecoder {
 
     /// The next record of the run that `reader` stands in: a step, and at the end the sum.
     mutating func next(_ reader: inout ByteReader) throws(Malformed) -> JournalRecord {
-        guard reader.remaining > 4 else {
-            let recorded = EffectsSum(rawValue: UInt32(truncatingIfNeeded: try reader.word(4)))
+        guard reader.remaining > EffectsSum.count else {
+            let recorded = EffectsSum(rawValue: UInt16(truncatingIfNeeded: try reader.word(EffectsSum.count)))
             try reader.finish()
             return .effects(recorded)
         }
-        let tag = try reader.byte()
-        var slot = Int(tag & ItemTag.slotMask)
-        if slot == Int(ItemTag.slotFollows) {
-            let beyond = try reader.varint()
-            guard beyond < UInt64(QuietStream.limit) else { throw .outOfRange }
-            slot += Int(beyond)
-        }
-        guard slot <= streams.count, slot < QuietStream.limit else { throw .outOfRange }
+        var tag = try reader.byte()
+        let isFine = tag == ItemTag.isFine
+        if isFine { tag = try reader.byte() }
+        let slot = try self.slot(tag, &reader)
         let isNew = slot == streams.count
-        let instant = try self.instant(tag, isNew ? nil : slot, &reader)
+        let distance = try Distance.decode(try reader.varint(), isFine: isFine)
+        let instant = try self.instant(distance, isRegular: tag & ItemTag.isRegular != 0, slot)
         let effects: RecordedEffects = tag & ItemTag.hasDigest != 0 ? .short(try reader.byte()) : .none
         var mark = isNew ? StreamState.MarkState() : streams[slot].state.mark
         if tag & ItemTag.hasMark != 0 { try read(&mark, &reader) }
@@ -64,35 +62,48 @@ struct RunDecoder {
                 instant: Instant(nanoseconds: instant), effects: effects, event: event, mark: peerMark, isQuiet: true))
     }
 
-    private func instant(_ tag: UInt8, _ slot: Int?, _ reader: inout ByteReader) throws(Malformed) -> UInt64 {
-        let distance = UInt64(bitPattern: try Distance.decode(try reader.varint()))
+    /// One that is known, or the next.
+    private func slot(_ tag: UInt8, _ reader: inout ByteReader) throws(Malformed) -> Int {
+        switch tag & ItemTag.slotMask {
+        case ItemTag.slotFollows:
+            let slot = UInt64(ItemTag.slots) &+ (try reader.varint())
+            guard slot <= UInt64(streams.count), slot < UInt64(QuietStream.limit) else { throw .outOfRange }
+            return Int(slot)
+        case ItemTag.isFine: throw .outOfRange
+        case let slot:
+            guard Int(slot) <= streams.count else { throw .outOfRange }
+            return Int(slot)
+        }
+    }
+
+    private func instant(_ distance: Int64, isRegular: Bool, _ slot: Int) throws(Malformed) -> UInt64 {
         var base = lastInstant
-        if tag & ItemTag.isRegular != 0 {
-            guard let slot, let expected = streams[slot].state.expectedInstant else { throw .outOfRange }
+        if isRegular {
+            guard slot < streams.count, let expected = streams[slot].state.expectedInstant else { throw .outOfRange }
             base = expected
         }
-        let instant = base &+ distance
+        let instant = base &+ UInt64(bitPattern: distance)
         guard instant >= lastInstant, instant < Instant.journalLimit else { throw .outOfRange }
         return instant
     }
 
     private func read(_ mark: inout StreamState.MarkState, _ reader: inout ByteReader) throws(Malformed) {
-        let told = try reader.varint()
-        if told & 1 == 0 {
-            mark.size = mark.size &+ UInt64(bitPattern: ZigZag.decode(told >> 1))
-        } else {
-            guard told == 1 else { throw .outOfRange }
+        let grown = try reader.varint()
+        if grown == 0 {
             mark.segment = try reader.varint()
             mark.size = try reader.varint()
+        } else {
+            let (size, overflow) = mark.size.addingReportingOverflow(grown)
+            guard !overflow else { throw .outOfRange }
+            mark.size = size
         }
         mark.head = try reader.word(8)
     }
 
     /// A stream's first event, which is whole.
     private mutating func define(_ reader: inout ByteReader, at instant: UInt64) throws(Malformed) -> Event {
-        let head = try reader.count()
-        guard head & 1 == 1 else { throw .outOfRange }
-        let bytes = try reader.raw(count: head >> 1)
+        guard try reader.byte() == Patch.whole else { throw .outOfRange }
+        let bytes = try reader.raw(count: try reader.count())
         let event = try Event(bytes)
         guard QuietStream.key(of: event) != nil else { throw .outOfRange }
         streams.append(Stream(bytes, event, at: instant))
@@ -106,19 +117,17 @@ extension RunDecoder.Stream {
         to instant: UInt64, hasBody: Bool, _ reader: inout ByteReader
     ) throws(Malformed) {
         state.pass(to: instant)
-        if !hasBody {
-            state.guess()
-        } else {
-            let head = try reader.count()
-            if head & 1 == 1 {
-                let bytes = try reader.raw(count: head >> 1)
-                if bytes.count == state.bytes.count { state.guess() } else { state.before = [] }
-                state.bytes = bytes
+        if hasBody {
+            let head = try reader.byte()
+            if head == Patch.whole {
+                let bytes = try reader.raw(count: try reader.count())
+                guard bytes.count == state.bytes.count else { return state.begin(with: bytes) }
+                state.guess = bytes
             } else {
-                state.guess()
-                try state.patch(count: head >> 1, &reader)
+                try state.patch(head, &reader)
             }
         }
+        state.take()
     }
 }
 
@@ -131,20 +140,25 @@ extension Event {
 }
 
 extension StreamState {
-    /// So many patches to the guess.
-    fileprivate mutating func patch(count: Int, _ reader: inout ByteReader) throws(Malformed) {
-        guard count <= reader.remaining else { throw .truncated }
+    /// All patches to the guess; `first` is the head of the first.
+    fileprivate mutating func patch(_ first: UInt8, _ reader: inout ByteReader) throws(Malformed) {
+        var head = first
         var place = 0
-        for _ in 0..<count {
-            let head = try reader.byte()
-            let gap = Int(head >> 2)
+        while true {
+            let gap = Int(head & ~Patch.isLast) >> 2
             place += gap
-            if gap == 63 { continue }
-            for _ in 0...(head & 3) {
-                guard place < bytes.count else { throw .outOfRange }
-                bytes[place] = try reader.byte()
-                place += 1
+            if gap == Patch.longGap {
+                guard head == Patch.head(gap: gap, count: 1), place < guess.count else { throw .outOfRange }
+            } else {
+                let end = place + Int(head & 3) + 1
+                guard end <= guess.count else { throw .outOfRange }
+                while place < end {
+                    guess[place] = try reader.byte()
+                    place += 1
+                }
+                if head & Patch.isLast != 0 { return }
             }
+            head = try reader.byte()
         }
     }
 }

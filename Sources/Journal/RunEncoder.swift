@@ -58,7 +58,7 @@ struct RunEncoder {
         let slot = known ?? streams.count
         if known == nil {
             slots[key] = slot
-            streams.append(StreamState([], at: instant.nanoseconds))
+            streams.append(StreamState(at: instant.nanoseconds))
         }
         write(bytes, QuietStream.hasMark(event), outcome, slot, isNew: known == nil, at: instant.nanoseconds)
         sum.add(outcome.digest)
@@ -70,23 +70,24 @@ struct RunEncoder {
     private mutating func write(
         _ bytes: [UInt8], _ mark: JournalMark?, _ outcome: StepOutcome, _ slot: Int, isNew: Bool, at instant: UInt64
     ) {
-        var tag = UInt8(truncatingIfNeeded: min(slot, Int(ItemTag.slotFollows)))
+        var tag = slot < ItemTag.slots ? UInt8(slot) : ItemTag.slotFollows
         let body = body(bytes, slot, isNew: isNew)
         if body != nil { tag |= ItemTag.hasBody }
         if !outcome.isEmpty { tag |= ItemTag.hasDigest }
         let newMark = mark.flatMap { changed($0, slot) }
         if newMark != nil { tag |= ItemTag.hasMark }
-        var time = Distance.encode(Int64(bitPattern: instant &- lastInstant))
+        var time = Distance(Int64(bitPattern: instant &- lastInstant))
         if let expected = streams[slot].expectedInstant {
-            let distance = Distance.encode(Int64(bitPattern: instant &- expected))
-            if distance < time {
+            let distance = Distance(Int64(bitPattern: instant &- expected))
+            if distance.isShorter(than: time) {
                 tag |= ItemTag.isRegular
                 time = distance
             }
         }
+        if time.isFine { payload.byte(ItemTag.isFine) }
         payload.byte(tag)
-        if slot >= Int(ItemTag.slotFollows) { payload.varint(UInt64(slot - Int(ItemTag.slotFollows))) }
-        payload.varint(time)
+        if slot >= ItemTag.slots { payload.varint(UInt64(slot - ItemTag.slots)) }
+        payload.varint(time.value)
         if !outcome.isEmpty { payload.byte(UInt8(truncatingIfNeeded: outcome.digest.rawValue)) }
         if let newMark { write(newMark, slot) }
         if let body { payload.raw(body) }
@@ -100,10 +101,10 @@ struct RunEncoder {
 
     private mutating func write(_ mark: StreamState.MarkState, _ slot: Int) {
         let old = streams[slot].mark
-        if mark.segment == old.segment {
-            payload.varint(ZigZag.encode(Int64(bitPattern: mark.size &- old.size)) << 1)
+        if mark.segment == old.segment && mark.size > old.size {
+            payload.varint(mark.size - old.size)
         } else {
-            payload.varint(1)
+            payload.varint(0)
             payload.varint(mark.segment)
             payload.varint(mark.size)
         }
@@ -113,54 +114,55 @@ struct RunEncoder {
 
     /// What differs from the guess; nil when nothing does. Makes `bytes` the stream's last.
     private mutating func body(_ bytes: [UInt8], _ slot: Int, isNew: Bool) -> [UInt8]? {
-        var body = ByteWriter(reserving: 64)
         if isNew || bytes.count != streams[slot].bytes.count {
-            body.varint(UInt64(bytes.count) << 1 | 1)
-            body.raw(bytes)
-            streams[slot].before = []
-            streams[slot].bytes = bytes
-            return body.bytes
+            streams[slot].begin(with: bytes)
+            return Self.whole(bytes)
         }
-        streams[slot].guess()
-        let runs = Self.differences(of: bytes, from: streams[slot].bytes)
-        streams[slot].bytes = bytes
-        guard !runs.isEmpty else { return nil }
-        var count: UInt64 = 0
-        var patches = ByteWriter(reserving: 64)
-        var place = 0
-        for run in runs {
-            var gap = run.lowerBound - place
-            while gap >= 63 {
-                patches.byte(63 << 2)
-                gap -= 63
-                count += 1
-            }
-            patches.byte(UInt8(gap << 2 | (run.count - 1)))
-            patches.raw(bytes[run])
-            place = run.upperBound
-            count += 1
-        }
-        if patches.bytes.count >= bytes.count {
-            body.varint(UInt64(bytes.count) << 1 | 1)
-            body.raw(bytes)
-        } else {
-            body.varint(count << 1)
-            body.raw(patches.bytes)
-        }
+        let stretches = Self.differences(of: bytes, from: streams[slot].guess)
+        streams[slot].guess = bytes
+        streams[slot].take()
+        guard !stretches.isEmpty else { return nil }
+        let patches = Self.patches(stretches, of: bytes)
+        return patches.count < bytes.count ? patches : Self.whole(bytes)
+    }
+
+    private static func whole(_ bytes: [UInt8]) -> [UInt8] {
+        var body = ByteWriter(reserving: bytes.count + 4)
+        body.byte(Patch.whole)
+        body.blob(bytes)
         return body.bytes
+    }
+
+    private static func patches(_ stretches: [Range<Int>], of bytes: [UInt8]) -> [UInt8] {
+        var patches: [UInt8] = []
+        var lastHead = 0
+        var place = 0
+        for stretch in stretches {
+            var gap = stretch.lowerBound - place
+            while gap >= Patch.longGap {
+                patches.append(Patch.head(gap: Patch.longGap, count: 1))
+                gap -= Patch.longGap
+            }
+            lastHead = patches.count
+            patches.append(Patch.head(gap: gap, count: stretch.count))
+            patches += bytes[stretch]
+            place = stretch.upperBound
+        }
+        patches[lastHead] |= Patch.isLast
+        return patches
     }
 
     /// Where the two differ: stretches of 1 to 4 bytes.
     private static func differences(of bytes: [UInt8], from guess: [UInt8]) -> [Range<Int>] {
-        var runs: [Range<Int>] = []
+        var stretches: [Range<Int>] = []
         for index in bytes.indices where bytes[index] != guess[index] {
-            if let last = runs.last, last.upperBound == index, last.count < 4 {
-                runs[runs.count - 1] = last.lowerBound..<(index + 1)
+            if let last = stretches.last, last.upperBound == index, last.count < Patch.most {
+                stretches[stretches.count - 1] = last.lowerBound..<(index + 1)
             } else {
-                runs.append(index..<(index + 1))
+                stretches.append(index..<(index + 1))
             }
         }
-        return runs
+        return stretches
     }
 }
 

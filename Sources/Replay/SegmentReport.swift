@@ -45,7 +45,7 @@ package struct Divergence: Error, Sendable {
         /// Other effects than recorded.
         case effects(recorded: RecordedEffects, derived: EffectsDigest)
         /// The effects of one of the quiet steps before, since the last such record, aren't those recorded.
-        case sum(recorded: UInt32, derived: UInt32)
+        case sum(recorded: UInt16, derived: UInt16)
         /// The same effects, and another state.
         case state(recorded: [UInt8], derived: [UInt8])
     }

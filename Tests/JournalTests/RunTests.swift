@@ -34,6 +34,28 @@ import Testing
         }
     }
 
+    /// Counting goes on over a carry and a lost packet; what shakes is expected to stay; what repeats a change is followed.
+    @Test func theGuessFollowsWhatCountsAndWaitsOutWhatShakes() throws {
+        var stream = StreamState(at: 0)
+        stream.begin(with: [10, 40, 7])
+        func comes(_ event: [UInt8]) -> [UInt8] {
+            let guess = stream.guess
+            stream.guess = event
+            stream.take()
+            #expect(stream.bytes == event)
+            return guess
+        }
+        #expect(comes([11, 41, 7]) == [10, 40, 7])
+        #expect(comes([12, 40, 7]) == [11, 41, 7])
+        #expect(comes([13, 42, 7]) == [13, 40, 7], "twice by one: it counts")
+        // One is lost and the next has a carry: the step stays.
+        #expect(comes([15, 41, 7]) == [14, 42, 7])
+        #expect(comes([128, 41, 7]) == [16, 41, 7])
+        #expect(comes([129, 40, 0xFD]) == [129, 41, 7])
+        #expect(comes([130, 41, 0xF3]) == [130, 40, 0xFD], "modulo 256: twice by -10")
+        #expect(comes([131, 41, 0xE9]) == [131, 41, 0xE9])
+    }
+
     /// A day of the holder of three nodes at 100 ms: 40 MB at most.
     @Test func aNodeDayStaysSmall() throws {
         var traffic = Traffic()
