@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,24 +62,22 @@ CASES = [*COSTS, "latency", "memory", "threads"]
 _IDLE_CONNECTIONS = 1_500
 
 
-def main(arguments: argparse.Namespace) -> list[Line]:
-    """Runs the bench, one line per case. `arguments.peer_only` measures HAProxy against itself, to try the lab."""
+def main(arguments: argparse.Namespace) -> Iterator[Line]:
+    """Runs the bench, one line per case as soon as it is known. `arguments.peer_only` measures HAProxy against itself, to try the lab."""
     wanted = arguments.cases or CASES
-    lines: list[Line] = []
     with Network.up() as network:
         listeners = {COSTS[name].listener for name in wanted if name in COSTS}
         bench = _Bench(network, arguments, listeners)
         one = bench.begin(threads=1)
         for name in wanted:
             if name in COSTS:
-                lines += bench.compare(COSTS[name], one)
+                yield from bench.compare(COSTS[name], one)
             elif name == "latency":
-                lines += bench.latency(one)
+                yield from bench.latency(one)
             elif name == "memory":
-                lines += bench.memory(one)
+                yield from bench.memory(one)
         if "threads" in wanted:
-            lines += bench.scaling(one)
-    return lines
+            yield from bench.scaling(one)
 
 
 class _Bench:
@@ -116,18 +114,30 @@ class _Bench:
 
     def _costs(self, cost: Cost, sides: dict[str, Side]) -> dict[str, list[float]]:
         values: dict[str, list[float]] = {name: [] for name in sides}
+        # On a machine that stands still for a while, no large body may come through in a shorter round.
+        seconds = max(self._seconds, 3) if cost.path != "/" else self._seconds
         for side in sides.values():
-            self._load(side, cost, seconds=1)  # fills pools and caches
+            self._load(side, cost, seconds)  # fills pools and caches
         for number in range(self._rounds):
             # Whoever comes second finds what the first has warmed, or heated: each is first in turn.
             order = list(sides.items())
             for name, side in order if number % 2 == 0 else reversed(order):
                 before = cpu_ns(side.pid)
-                requests, _ = self._load(side, cost, self._seconds)
+                requests, _ = self._load(side, cost, seconds)
+                self._expect_ours_unmoved(sides["ours"])
                 value = (cpu_ns(side.pid) - before) / requests / 1000
                 values[name].append(value)
                 print(f"{cost.name}, round {number + 1}: {name} {value:.1f} us", file=sys.stderr, flush=True)
         return values
+
+    def _expect_ours_unmoved(self, side: Side) -> None:
+        """Raises CommandFailed when another process than the measured one has the address by now."""
+        if self._ours is None:
+            return
+        fred = topology.FRED.name
+        if self._ours.holder() != fred or self._ours.proxy_pid(fred) != side.pid:
+            words = "\n".join(f"{name}: {self._ours.daemon(name).last_words()}" for name in self._ours.nodes)
+            raise CommandFailed(f"the address left the process that is measured; roles: {self._ours.roles()}\n{words}")
 
     def _load(self, side: Side, cost: Cost, seconds: int) -> tuple[int, float]:
         """Lets wrk ask; how many requests were answered, and how many a second. Raises CommandFailed on any error."""
