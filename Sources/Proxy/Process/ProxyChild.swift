@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 
 /// A running proxy process, as its parent holds it.
-struct ProxyChild {
-    let pid: pid_t
+package struct ProxyChild {
+    package let pid: pid_t
     /// Readable when it has ended.
     let pidfd: Int32
     /// Our end of the channel.
@@ -19,7 +19,7 @@ struct ProxyChild {
     /// itself closes before anything else (`ProxyProcess.run`).
     ///
     /// - Returns: nil and errno when the kernel or the file system refuses.
-    static func start(_ executable: String, _ arguments: [String]) -> ProxyChild? {
+    package static func start(_ executable: String, _ arguments: [String]) -> ProxyChild? {
         var ends: (Int32, Int32) = (-1, -1)
         let made = withUnsafeMutablePointer(to: &ends) {
             $0.withMemoryRebound(to: Int32.self, capacity: 2) { socket_packet_pair($0) }
@@ -81,7 +81,21 @@ struct ProxyChild {
         }
     }
 
-    func kill() { _ = process_pidfd_send_signal(pidfd, SIGKILL) }
+    /// Whether one of its threads runs or waits for a core (proc_pid_stat(5), state R), rather than being stopped or
+    /// waiting for something else.
+    package var isRunnable: Bool {
+        guard let tasks = opendir("/proc/\(pid)/task") else { return false }
+        defer { closedir(tasks) }
+        while let entry = readdir(tasks) {
+            let task = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if ProxyRecord.statFields("/proc/\(pid)/task/\(task)/stat")?.first == "R" { return true }
+        }
+        return false
+    }
+
+    package func kill() { _ = process_pidfd_send_signal(pidfd, SIGKILL) }
 
     /// Reaps it if it has ended.
     func reap() -> Ending {
@@ -93,7 +107,7 @@ struct ProxyChild {
         }
     }
 
-    func close() {
+    package func close() {
         _ = Glibc.close(pidfd)
         _ = Glibc.close(channel)
     }

@@ -21,16 +21,9 @@ struct ProxyRecord: Equatable {
 
     /// A running process; nil: there is none of that number.
     init?(running pid: pid_t) {
-        guard let fields = Self.contents("/proc/\(pid)/stat", limit: 1_024) else { return nil }
-        // The second field is a name in brackets, which may hold anything.
-        guard let close = fields.lastIndex(of: 0x29) else { return nil }
-        let words = fields[fields.index(after: close)...].split(separator: 0x20).map {
-            String(decoding: $0, as: UTF8.self)
-        }
-        // Of the third field on: state, ppid, and so forth.
-        guard words.count > 19, words[0] != "Z", let parent = pid_t(words[1]), let started = UInt64(words[19]) else {
-            return nil
-        }
+        guard let words = Self.statFields("/proc/\(pid)/stat"), words.count > 19, words[0] != "Z",
+            let parent = pid_t(words[1]), let started = UInt64(words[19])
+        else { return nil }
         self.init(pid: pid, started: started, parent: parent)
     }
 
@@ -71,6 +64,13 @@ struct ProxyRecord: Equatable {
         var wait = pollfd(fd: pidfd, events: Int16(POLLIN), revents: 0)
         poll(&wait, 1, 1_000)
         return record.pid
+    }
+
+    /// The fields of a process's or a thread's `stat` from the third on: state, ppid, and so forth; nil: it is gone.
+    static func statFields(_ path: String) -> [String]? {
+        // The second field is a name in brackets, which may hold anything.
+        guard let bytes = contents(path, limit: 1_024), let close = bytes.lastIndex(of: 0x29) else { return nil }
+        return bytes[bytes.index(after: close)...].split(separator: 0x20).map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func contents(_ path: String, limit: Int) -> [UInt8]? {

@@ -9,6 +9,8 @@ struct ProxyWatch {
         static let startUp: UInt64 = 5_000
         /// Wedged for so long: killed.
         static let patience: UInt64 = 3_000
+        /// So many times the silence is allowed to a process that would run if it had a core, or loops.
+        static let starving: UInt64 = 4
         /// A gap in our own loop that makes us the late one.
         static let ownGap: UInt64 = 300
         static let firstBackOff: UInt64 = 100
@@ -217,7 +219,9 @@ struct ProxyWatch {
         let serial = supervisor.desired.withLock { $0.serial }
         let hasBegun = pulses.allSatisfy { $0.serial != 0 }
         let silence = pulses.map { now - $0.at }.max() ?? 0
-        let allowed = hasBegun ? supervisor.silence : Timing.startUp
+        var allowed = hasBegun ? supervisor.silence : Timing.startUp
+        // One that wants to run is held up by the machine's load, which the next holder would get as well.
+        if hasBegun, silence > allowed, child.isRunnable { allowed *= Timing.starving }
         if silence > allowed {
             if silence > allowed + Timing.patience && !wasKilled {
                 wasKilled = true
