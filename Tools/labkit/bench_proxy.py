@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import statistics, topology
+from . import machine, statistics, topology
 from .bench_sides import PORTS, Peers, Side, our_cluster, start_ours
 from .commands import CommandFailed, run
 from .landlord import Landlord
@@ -155,6 +155,10 @@ class _Bench:
     def latency(self, sides: dict[str, Callable[[str], Side]]) -> list[Line]:
         """The 99th percentile at half of what HAProxy manages at its best."""
         generator = _build_loadgen()
+        with machine.awake():
+            return self._latency(generator, sides)
+
+    def _latency(self, generator: Path, sides: dict[str, Callable[[str], Side]]) -> list[Line]:
         found = {name: side("keep-alive") for name, side in sides.items()}
         best = max(self._load(found["peer"], COSTS["keep-alive"], self._seconds)[1] for _ in range(2))
         values: dict[str, list[float]] = {name: [] for name in found}

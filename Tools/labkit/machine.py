@@ -1,6 +1,9 @@
 """What the machine that all this runs on is doing besides."""
 
+import contextlib
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -33,3 +36,33 @@ class Stolen:
         """Ticks stolen, and all (proc_stat(5))."""
         ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
         return ticks[7], sum(ticks)
+
+
+@contextlib.contextmanager
+def awake() -> Iterator[None]:
+    """Keeps every core from halting, by loops that give way to everything else (SCHED_IDLE).
+
+    A virtual machine that halts and wakes for each packet waits for its hypervisor each time, tens of ms when that is
+    busy: a tail of latencies would tell of that and nothing else.
+    """
+    children = [_loop_on(core) for core in sorted(os.sched_getaffinity(0))]
+    try:
+        yield
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+
+
+def _loop_on(core: int) -> int:
+    parent = os.getpid()
+    child = os.fork()
+    if child != 0:
+        return child
+    with contextlib.suppress(BaseException):
+        os.sched_setaffinity(0, {core})
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        while os.getppid() == parent:
+            for _ in range(1_000_000):
+                pass
+    os._exit(0)
