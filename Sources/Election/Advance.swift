@@ -19,7 +19,7 @@ extension Elector {
             case .withdrawing: break
             }
         }
-        return min(next, replication.busy.isEmpty ? next : replication.wakeAt)
+        return min(next, replication.wakeAt)
     }
 
     /// A leaving node tells its releases so often, close together: one may get lost.

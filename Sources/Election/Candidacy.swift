@@ -2,7 +2,7 @@
 extension Elector {
     /// When this standby may first ask for votes, if nothing else happens; `.max` while it may not at all.
     func campaignAt(_ place: Int) -> Instant {
-        guard !needsFloor, ineligibility(in: place) == nil else { return Instant(nanoseconds: .max) }
+        guard !needsFloor, ineligibility(in: place) == nil else { return .never }
         if rules.groups[place].mode == .pair { return pairTakeoverAt(place) }
         var at = max(silentUntil, steadyFrom, groups[place].retreatUntil)
         if let promise = groups[place].promise, promise.to.node != rules.this { at = max(at, promise.until) }

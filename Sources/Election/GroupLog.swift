@@ -19,8 +19,12 @@ struct GroupLog: Equatable, Sendable {
     var uploads: [Upload] = []
     /// What this node's shell said of the proposal; nil while it looks.
     var examined: Examined?
-    /// There is something to send, to repeat or to wait for.
+    /// A copy that brought nothing: not before this again.
+    var fetchesFrom = Instant.zero
+    /// The end of the step has to look what there is to do.
     var isBusy = false
+    /// When it is looked at again though nothing happens.
+    var wakeAt = Instant.never
 
     init(nodes: Int) { marks = Array(repeating: nil, count: nodes) }
 
@@ -119,7 +123,8 @@ struct Replication: Equatable, Sendable {
     let clusterPlace: Int
     /// Places of the logs that are busy.
     var busy: [Int] = []
-    var wakeAt = Instant(nanoseconds: .max)
+    /// The earliest of the logs' instants.
+    var wakeAt = Instant.never
     /// Writes that were asked for, oldest first; without a ticket at the end of a step they get one.
     var writes: [LogAwait] = []
     /// What a step has to send, by destination; empty between steps.

@@ -135,6 +135,7 @@ extension Elector {
         let release = Release(term: holding.term, successor: successor, ordered: reason == .ordered)
         groups[place].role = .withdrawing(Withdrawal(ticket: ticket, release: release, reason: reason))
         groups[place].better = nil
+        markBusy(place)
         effects.append(.withdraw(id, ticket))
         let role: Change.Role = ineligibility(in: place) == nil ? .standby : .fault
         groups[place].reported = role

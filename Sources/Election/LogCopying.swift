@@ -76,11 +76,14 @@ extension Elector {
         wake(place, at: now + rules.timing.heartbeat)
     }
 
+    private static func copyPatience(_ rules: Rules) -> Span { rules.timing.heartbeat * 3 }
+
     mutating func tendFetch(_ place: Int, at now: Instant) {
         if let fetch = replication.logs[place].fetch {
             let isMerging = rules.groups[place].mode == .pair && replication.logs[place].leading != nil
             guard isReachable(fetch.from, at: now), replication.logs[place].leading == nil || isMerging else {
                 replication.logs[place].fetch = nil
+                markBusy(place)
                 return
             }
             if now >= fetch.askedAt + rules.timing.heartbeat { ask(place, at: now) }
@@ -95,11 +98,12 @@ extension Elector {
         let since = replication.logs[place].behindSince ?? now
         replication.logs[place].behindSince = since
         // A holder that hears this node brings it what it lacks; nobody else does.
-        let patience = hasValidHolder(in: place, at: now) ? rules.timing.heartbeat * 3 : .zero
-        if now >= since + patience {
+        let patience = hasValidHolder(in: place, at: now) ? Self.copyPatience(rules) : .zero
+        let from = max(since + patience, replication.logs[place].fetchesFrom)
+        if now >= from {
             fetch(place, from: node, isWhole: false, at: now)
         } else {
-            wake(place, at: since + patience)
+            wake(place, at: from)
         }
     }
 
@@ -148,7 +152,11 @@ extension Elector {
             guard Digest(of: fetch.bytes).short == fetch.digest, let image = try? LogImage(from: &reader),
                 reader.remaining == 0
             else { return }
+            let before = replication.logs[place].log.last
             take(image, of: node, in: place, at: now, &effects)
+            if replication.logs[place].log.last == before {
+                replication.logs[place].fetchesFrom = now + Self.copyPatience(rules)
+            }
         } else if fetch.bytes.count >= fetch.askedUpTo {
             ask(place, at: now)
         }

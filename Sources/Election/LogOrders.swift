@@ -71,7 +71,9 @@ extension Elector {
             }
             push(first, in: place, at: now, &effects)
             guard let left = replication.logs[place].wishes.first, left.id == first.id else { continue }
-            let again = (left.sentAt ?? now) + rules.timing.heartbeat
+            // One that waits in this node's own log may have been sent to the holder before, long ago.
+            let repeated = (left.sentAt ?? now) + rules.timing.heartbeat
+            let again = repeated > now ? repeated : now + rules.timing.heartbeat
             wake(place, at: isStanding(left) ? again : min(again, max(left.until, now)))
             break
         }
@@ -304,7 +306,10 @@ extension Elector {
                 until: now + Self.orderPatience)
         }
         replication.logs[place].leading = leading
-        if !leading.hasDecided { wake(place, at: leading.proposalSince + Self.orderPatience) }
+        // Whether a node that hasn't answered is still heard has to be looked at now and then.
+        if !leading.hasDecided {
+            wake(place, at: min(now + rules.timing.heartbeat, max(now, leading.proposalSince + Self.orderPatience)))
+        }
     }
 
     private func judge(

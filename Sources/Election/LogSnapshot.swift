@@ -57,7 +57,9 @@ extension GroupLog {
             writer.optional(examined.obstacle) { $0.text($1) }
             writer.optional(examined.toldAt)
         }
+        fetchesFrom.encode(to: &writer)
         writer.flag(isBusy)
+        wakeAt.encode(to: &writer)
     }
 
     init(from reader: inout ByteReader, nodes: Int) throws(Malformed) {
@@ -91,7 +93,9 @@ extension GroupLog {
                     try reader.text(atMost: Bound.refusal)
                 }, toldAt: try reader.optional())
         }
+        fetchesFrom = try Instant(from: &reader)
         isBusy = try reader.flag()
+        wakeAt = try Instant(from: &reader)
         guard marks.count == nodes, durable <= log.last.index else { throw .outOfRange }
     }
 }

@@ -71,7 +71,7 @@ extension Elector {
         // The disk may take its time: nothing runs yet, so nothing can lapse.
         let holding = Holding(
             term: term, acknowledged: Array(repeating: nil, count: rules.nodes.count),
-            leaseUntil: Instant(nanoseconds: .max), since: now, reason: reason, isPinned: isPinned)
+            leaseUntil: .never, since: now, reason: reason, isPinned: isPinned)
         lead(place, term: term, because: reason, at: now, &effects)
         groups[place].role = .acquiring(holding, persist(at: now, &effects))
     }

@@ -120,6 +120,9 @@ extension Elector {
             hear(beat, from: life, in: place, at: now)
             if let mark = beat.log, agrees {
                 hear(mark, from: life, isHolding: beat.holding, term: beat.term, in: place, at: now, &effects)
+            } else if replication.logs[place].leading != nil {
+                // It has none yet.
+                markBusy(place)
             }
             if isPair {
                 hearPairPeer(beat, from: life.node, in: place, at: now, &effects)

@@ -11,6 +11,7 @@ extension Elector {
     /// Bytes of entries that one group keeps behind what is committed: many groups keep few each.
     private var keptBytes: Int { min(max(256 * 1024 / max(groups.count, 1), 1024), 32 * 1024) }
 
+    /// Something happened to the log: the end of the step looks what there is to do.
     mutating func markBusy(_ place: Int) {
         if replication.logs[place].isBusy { return }
         replication.logs[place].isBusy = true
@@ -300,31 +301,42 @@ extension Elector {
 
     /// The end of a step: sends, repeats, waits; nothing at all while no log is busy.
     mutating func replicate(at now: Instant, _ effects: inout [Effect]) {
+        if now >= replication.wakeAt {
+            for place in groups.indices where now >= replication.logs[place].wakeAt { markBusy(place) }
+        }
         guard !replication.busy.isEmpty || !replication.outbox.isEmpty || !replication.writes.isEmpty else { return }
         let busy = replication.busy
         replication.busy = []
-        replication.wakeAt = Instant(nanoseconds: .max)
-        for place in busy {
-            replication.logs[place].isBusy = false
-            if let leading = replication.logs[place].leading, groups[place].termHeld != leading.term {
-                replication.logs[place].leading = nil
+        for place in busy { tendLog(place, at: now, &effects) }
+        if !busy.isEmpty {
+            replication.wakeAt = .never
+            for place in groups.indices {
+                replication.wakeAt = min(replication.wakeAt, replication.logs[place].wakeAt)
             }
-            tendOrders(place, at: now, &effects)
-            if replication.logs[place].leading != nil {
-                decideProposal(place, at: now)
-                tendOrders(place, at: now, &effects)
-                sendAppends(place, at: now)
-            }
-            tendFetch(place, at: now)
-            tendVerdict(place, at: now)
         }
         askForWrites(at: now, &effects)
         flush(&effects)
     }
 
-    /// The log stays busy, and looks again at that instant at the latest.
+    private mutating func tendLog(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
+        replication.logs[place].isBusy = false
+        replication.logs[place].wakeAt = .never
+        if let term = replication.logs[place].leading?.term, groups[place].termHeld != term {
+            replication.logs[place].leading = nil
+        }
+        tendOrders(place, at: now, &effects)
+        if replication.logs[place].leading != nil {
+            decideProposal(place, at: now)
+            tendOrders(place, at: now, &effects)
+            sendAppends(place, at: now)
+        }
+        tendFetch(place, at: now)
+        tendVerdict(place, at: now)
+    }
+
+    /// The log is looked at again at that instant at the latest.
     mutating func wake(_ place: Int, at instant: Instant) {
-        markBusy(place)
+        replication.logs[place].wakeAt = min(replication.logs[place].wakeAt, instant)
         replication.wakeAt = min(replication.wakeAt, instant)
     }
 

@@ -2,7 +2,7 @@
 /// found at the record where it arose.
 extension Elector: Transcribable {
     /// The version of the state's form and of the rules; a journal of another version is refused by replay.
-    package static let stateVersion: UInt16 = 2
+    package static let stateVersion: UInt16 = 3
 
     package func encode(to writer: inout ByteWriter) {
         writer.fixed(Self.stateVersion)

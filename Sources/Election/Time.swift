@@ -31,6 +31,9 @@ package struct Instant: Hashable, Comparable, Sendable {
 
     package static let zero = Instant(nanoseconds: 0)
 
+    /// Beyond every reading.
+    package static let never = Instant(nanoseconds: .max)
+
     package static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
     package static func + (instant: Instant, span: Span) -> Instant {
