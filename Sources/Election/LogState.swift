@@ -27,6 +27,17 @@ package struct LogState: Hashable, Sendable {
     package struct NamedSetting: Hashable, Sendable {
         package var name: ServerName
         package var setting: Setting
+
+        fileprivate var fingerprint: UInt64 {
+            var fingerprint = Fingerprint()
+            fingerprint.add(name.service)
+            fingerprint.add(name.server)
+            fingerprint.add(UInt64(setting.duty?.rawValue ?? 0) << 32 | (setting.weight.map { UInt64($0) + 1 } ?? 0))
+            fingerprint.add(setting.stamp.term.rawValue)
+            fingerprint.add(setting.stamp.index)
+            fingerprint.add(UInt64(setting.stamp.node.rawValue))
+            return fingerprint.value
+        }
     }
 
     package struct Maintenance: Hashable, Sendable {
@@ -63,7 +74,9 @@ package struct LogState: Hashable, Sendable {
     package internal(set) var holder: NodeLife?
     package internal(set) var term = Term.none
     /// Sorted by name.
-    package internal(set) var settings: [NamedSetting] = []
+    package private(set) var settings: [NamedSetting] = []
+    /// The sum of the fingerprints of `settings`, kept along: an order changes one of hundreds.
+    private var settingsSum: UInt64 = 0
     /// By node index; nil of a node that nobody ever sent into maintenance.
     package internal(set) var maintenance: [Maintenance?] = []
     package internal(set) var epoch: Epoch?
@@ -218,7 +231,9 @@ extension LogState {
     private mutating func set(_ name: ServerName, _ setting: Setting) -> Bool {
         let (at, isFound) = place(of: name)
         if isFound {
+            settingsSum &-= settings[at].fingerprint
             settings[at].setting = setting
+            settingsSum &+= settings[at].fingerprint
             return true
         }
         if settings.count >= Bound.settings {
@@ -228,9 +243,11 @@ extension LogState {
                     $0.setting.duty ?? .ready == .ready && $0.setting.weight == nil
                 })
             else { return false }
-            settings.remove(at: idle)
+            settingsSum &-= settings.remove(at: idle).fingerprint
         }
-        settings.insert(NamedSetting(name: name, setting: setting), at: place(of: name).at)
+        let new = NamedSetting(name: name, setting: setting)
+        settings.insert(new, at: place(of: name).at)
+        settingsSum &+= new.fingerprint
         return true
     }
 
@@ -262,24 +279,33 @@ extension LogState {
         return items
     }
 
-    /// Of everything but the texts, which their digests stand for.
-    var digest: Digest {
+    /// Of everything; the texts' digests stand for them.
+    var fingerprint: UInt64 {
         var writer = ByteWriter(reserving: 512)
-        encode(to: &writer, withTexts: false)
-        return Digest(of: writer.bytes)
+        encodeRest(to: &writer, withTexts: false)
+        var fingerprint = Fingerprint()
+        fingerprint.add(settingsSum)
+        fingerprint.add(term.rawValue)
+        fingerprint.add(holder.map { $0.incarnation.rawValue } ?? 0)
+        fingerprint.add(holder.map { UInt64($0.node.rawValue) + 1 } ?? 0)
+        fingerprint.add(writer.bytes)
+        return fingerprint.value
     }
 }
 
 extension LogState: Transcribable {
-    package func encode(to writer: inout ByteWriter) { encode(to: &writer, withTexts: true) }
-
-    private func encode(to writer: inout ByteWriter, withTexts: Bool) {
+    package func encode(to writer: inout ByteWriter) {
         writer.optional(holder)
         term.encode(to: &writer)
         writer.list(settings) { writer, item in
             item.name.encode(to: &writer)
             item.setting.encode(to: &writer)
         }
+        encodeRest(to: &writer, withTexts: true)
+    }
+
+    /// All but holder, term and settings.
+    private func encodeRest(to writer: inout ByteWriter, withTexts: Bool) {
         writer.list(maintenance) { writer, item in writer.optional(item) }
         writer.optional(epoch) { writer, epoch in
             writer.varint(epoch.number)
@@ -337,6 +363,7 @@ extension LogState: Transcribable {
         for place in settings.indices.dropFirst() where !(settings[place - 1].name < settings[place].name) {
             throw .outOfRange
         }
+        for item in settings { settingsSum &+= item.fingerprint }
     }
 }
 

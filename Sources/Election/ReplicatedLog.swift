@@ -14,7 +14,7 @@ package struct ReplicatedLog: Equatable, Sendable {
     /// Of `state`, as long as nobody has applied more to it without asking.
     private var known: UInt64?
 
-    private static let emptyHash = LogState().digest.short
+    private static let emptyHash = LogState().fingerprint
 
     package init() { known = Self.emptyHash }
 
@@ -25,7 +25,7 @@ package struct ReplicatedLog: Equatable, Sendable {
     }
 
     /// Of the state, for comparing.
-    package var stateHash: UInt64 { known ?? state.digest.short }
+    package var stateHash: UInt64 { known ?? state.fingerprint }
 
     package var committedPosition: LogPosition { position(at: committed) ?? base }
 
@@ -104,7 +104,7 @@ package struct ReplicatedLog: Equatable, Sendable {
     mutating func commit(to index: UInt64) -> [LogNews] {
         let before = committed
         let news = apply(to: index)
-        if committed > before { known = state.digest.short }
+        if committed > before { known = state.fingerprint }
         return news
     }
 
@@ -153,7 +153,7 @@ package struct ReplicatedLog: Equatable, Sendable {
         committed = max(image.committed, image.base.index)
         state = image.state ?? LogState()
         last = image.last
-        known = image.state == nil ? Self.emptyHash : state.digest.short
+        known = image.state == nil ? Self.emptyHash : state.fingerprint
         weight = entries.reduce(0) { $0 + $1.content.size }
     }
 
