@@ -4,7 +4,7 @@ extension Elector {
         guard isRunning, !hasLeft else { return nil }
         var next = min(heartbeatAt, roundRetryAt ?? heartbeatAt)
         for place in groups.indices {
-            switch groups[place].role {
+            switch groups[place].part.kind {
             case .standby:
                 let at = campaignAt(place)
                 if at > lastStepAt { next = min(next, at) }
@@ -13,9 +13,8 @@ extension Elector {
                     let then = groups[place].freeSince + rules.timing.patience * rounds
                     if then > lastStepAt { next = min(next, then) }
                 }
-            case .canvassing(let canvass): next = min(next, canvass.retryAt)
-            case .candidate(let candidacy): next = min(next, candidacy.retryAt)
-            case .acquiring(let holding, _), .holding(let holding): next = min(next, holding.leaseUntil)
+            case .asking: next = min(next, groups[place].asksAgainAt ?? next)
+            case .acquiring, .holding: next = min(next, groups[place].leaseUntil ?? next)
             case .withdrawing: break
             }
         }
@@ -60,17 +59,19 @@ extension Elector {
     }
 
     private mutating func tend(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
-        switch groups[place].role {
-        case .standby:
+        if groups[place].part.kind == .standby {
             if rules.groups[place].mode == .pair {
                 tendPairStandby(place, at: now, &effects)
             } else {
                 campaignIfDue(place, at: now, &effects)
             }
+            return
+        }
+        switch groups[place].role {
         case .canvassing(let canvass): continueCanvass(canvass, in: place, at: now, &effects)
         case .candidate(let candidacy): continueCandidacy(candidacy, in: place, at: now, &effects)
         case .acquiring(let holding, _), .holding(let holding): tendHolding(holding, in: place, at: now, &effects)
-        case .withdrawing: break
+        case .standby, .withdrawing: break
         }
     }
 
@@ -136,7 +137,7 @@ extension Elector {
     }
 
     private mutating func report(_ place: Int, _ effects: inout [Effect]) {
-        guard case .standby = groups[place].role, rules.groups[place].mayHold(rules.this) else { return }
+        guard groups[place].part.kind == .standby, rules.groups[place].mayHold(rules.this) else { return }
         let reason = ineligibility(in: place)
         let role: Change.Role = reason == nil ? .standby : .fault
         if role == groups[place].reported { return }

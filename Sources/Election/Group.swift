@@ -28,7 +28,11 @@ struct Group: Hashable, Sendable {
     var freeSince: Instant
     /// False until the shell has looked.
     var linkIsUp = false
-    var role: Role = .standby
+    var role: Role = .standby {
+        didSet { takeUpRole() }
+    }
+    /// Of `role`, at hand: what every step asks of every group.
+    private(set) var part = Part.standby
     /// This node's own release, told in heartbeats until a newer term appears.
     var ownRelease: Release?
     /// A better node, and since when it has been that (holder only).
@@ -68,6 +72,27 @@ struct GivenPromise: Hashable, Sendable {
 struct BetterNode: Hashable, Sendable {
     var node: NodeIndex
     var since: Instant
+}
+
+/// A role in short, without what has to be copied.
+struct Part: Hashable, Sendable {
+    enum Kind: Hashable, Sendable {
+        case standby
+        case asking
+        case acquiring
+        case holding
+        case withdrawing
+    }
+
+    var kind: Kind
+    /// The term that this node holds.
+    var term: Term?
+    /// The end of the lease that it has, opened or about to be.
+    var leaseUntil: Instant?
+    /// When the newest round was sent that a quorum has answered.
+    var answered: Instant?
+
+    static let standby = Part(kind: .standby)
 }
 
 /// A node's own part in a group. What a state doesn't have can't be asked of it.
@@ -134,6 +159,12 @@ struct Withdrawal: Hashable, Sendable {
     var reason: Reason
 }
 
+extension Part {
+    init(_ kind: Kind, _ holding: Holding) {
+        self.init(kind: kind, term: holding.term, leaseUntil: holding.leaseUntil, answered: holding.answered)
+    }
+}
+
 extension Group {
     /// The holding of a node that has a lease, opened or about to be.
     var holding: Holding? {
@@ -144,31 +175,36 @@ extension Group {
     }
 
     /// The end of the lease that this node has, opened or about to be; nil when it has none.
-    var leaseUntil: Instant? {
-        switch role {
-        case .acquiring(let holding, _), .holding(let holding): holding.leaseUntil
-        default: nil
-        }
-    }
+    var leaseUntil: Instant? { part.leaseUntil }
 
     /// When the newest round was sent that a quorum has answered; nil when this node has no lease.
-    var roundAnswered: Instant? {
-        switch role {
-        case .acquiring(let holding, _), .holding(let holding): holding.answered
-        default: nil
-        }
-    }
+    var roundAnswered: Instant? { part.answered }
 
     /// The term that this node holds.
-    var termHeld: Term? {
+    var termHeld: Term? { part.term }
+
+    /// What `role` says is put at hand; where it is given its first value, nobody else does.
+    mutating func takeUpRole() {
         switch role {
-        case .acquiring(let holding, _), .holding(let holding): holding.term
-        default: nil
+        case .standby: part = .standby
+        case .canvassing, .candidate: part = Part(kind: .asking)
+        case .acquiring(let holding, _): part = Part(.acquiring, holding)
+        case .holding(let holding): part = Part(.holding, holding)
+        case .withdrawing: part = Part(kind: .withdrawing)
         }
     }
 
     /// What `certificate` says is put at hand; where it is given its first value, nobody else does.
     mutating func takeUpCertificate() { certified = certificate.map { Certified(holder: $0.holder, term: $0.term) } }
+
+    /// When a request for votes is repeated that hasn't been answered.
+    var asksAgainAt: Instant? {
+        switch role {
+        case .canvassing(let canvass): canvass.retryAt
+        case .candidate(let candidacy): candidacy.retryAt
+        default: nil
+        }
+    }
 
     /// Whether the newest certificate is this life's in this term.
     func isCertified(_ life: NodeLife, in term: Term) -> Bool { certified == Certified(holder: life, term: term) }
@@ -184,10 +220,7 @@ extension Group {
     }
 
     /// Whether the gate is open or was ordered to be.
-    var isOpen: Bool {
-        if case .holding = role { return true }
-        return false
-    }
+    var isOpen: Bool { part.kind == .holding }
 
     /// Whether the voter is bound to somebody at this instant.
     func isBound(at now: Instant) -> Bool {

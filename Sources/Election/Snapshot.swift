@@ -153,6 +153,7 @@ extension Group: Transcribable {
             return role
         }
         takeUpCertificate()
+        takeUpRole()
     }
 }
 

@@ -1,6 +1,6 @@
 /// How many groups are about to ask for votes.
 struct Crowd: Equatable {
-    /// Without a holder that keeps them from asking, whether or not others would come first.
+    /// Without a holder that keeps them from asking, whether or not others would come first; counted where there are many.
     var waiting = 0
     /// They ask, and there is no outcome yet.
     var asking = 0
@@ -25,9 +25,9 @@ extension Elector {
     mutating func countCrowd(at now: Instant) {
         crowd = Crowd()
         for place in groups.indices {
-            switch groups[place].role {
-            case .standby: if mayWait(place, at: now) { crowd.waiting += 1 }
-            case .canvassing, .candidate, .acquiring: crowd.asking += 1
+            switch groups[place].part.kind {
+            case .standby: if isCrowded && mayWait(place, at: now) { crowd.waiting += 1 }
+            case .asking, .acquiring: crowd.asking += 1
             case .holding, .withdrawing: break
             }
         }
