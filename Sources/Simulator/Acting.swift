@@ -101,6 +101,13 @@ extension World {
         }
     }
 
+    /// Of a new life: of one in twenty all, and of a seed's first life the beginning at least.
+    private mutating func stepsToRecord() -> Int {
+        guard options.records else { return 0 }
+        if randomness.happens(50) { return .max }
+        return machines.allSatisfy { $0.lives < 2 && $0.process == nil } ? 5_000 : 0
+    }
+
     private mutating func wipe(_ place: Int) {
         guard machines[place].process == nil else { return }
         machines[place].disk.durable = nil
@@ -127,9 +134,8 @@ extension World {
         var own = rules
         own.this = machines[place].node
         if machines[place].isMisconfigured { own.safetyDigest ^= 1 }
-        let isRecorded = options.records && randomness.happens(150)
         let life = machines[place].lives
-        machines[place].process = Process(rules: own, life: life, isRecorded: isRecorded)
+        machines[place].process = Process(rules: own, life: life, stepsToRecord: stepsToRecord())
         var memory = machines[place].disk.durable
         let forgets = options.canary == .ballotsForgotten
         if forgets, memory != nil { memory?.groups = [] }

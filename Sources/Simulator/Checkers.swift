@@ -183,8 +183,10 @@ struct Checkers {
 
     /// I3, before anything comes of it: while a gate is open, no quorum is free to help another.
     mutating func checkSupport(_ place: Int, of index: Int, _ machines: [Machine], at now: UInt64) {
-        guard machines[index].gates[place].isOpen(at: now), !mayOverlap(machines[index], at: now) else { return }
         let holder = machines[index].node
+        guard machines[index].gates[place].isOpen(at: now),
+            !mayOverlap(holder, wakingAt: machines[index].frozenUntil, at: now)
+        else { return }
         var free = 0
         for other in machines.indices {
             guard let process = machines[other].process else { continue }

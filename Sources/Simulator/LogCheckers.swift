@@ -86,13 +86,13 @@ extension CommandOutcome {
 
 extension Checkers {
     /// I12 and I14, at everything that a node takes for committed.
-    mutating func committed(_ place: Int, on machine: Machine, at now: UInt64) {
+    mutating func committed(_ place: Int, by node: NodeIndex, _ process: Process?, at now: UInt64) {
         guard rules.groups[place].mode == .majority, !logs.isForgiven[place],
-            let log = machine.process?.elector.log(of: rules.groups[place].id)
+            let log = process?.ask({ $0.log(of: rules.groups[place].id) })
         else { return }
         guard let what = logs.committed(log, in: place, at: now) else { return }
         let invariant: Invariant = what.hasPrefix("two states") ? .equalStates : .oneEntry
-        violate(invariant, at: now, "\(rules.name(of: machine.node)), \(rules.groups[place].name): \(what)")
+        violate(invariant, at: now, "\(rules.name(of: node)), \(rules.groups[place].name): \(what)")
     }
 
     /// I13: whoever takes a group has everything that was committed.
@@ -138,7 +138,7 @@ extension World {
         let place = place(of: group)
         machines[machine].process?.unwritten.append(LogChange(place: place, write: write))
         if case .entries = write { return }
-        checkers.committed(place, on: machines[machine], at: now)
+        checkers.committed(place, by: machines[machine].node, machines[machine].process, at: now)
     }
 
     mutating func derived(_ group: GroupID, on machine: Int) {

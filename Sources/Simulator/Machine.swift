@@ -54,18 +54,20 @@ final class Process {
     var newest: [Packet?]
     var windows: [ReplayWindow]
     var recording: Recording?
+    var stepsToRecord: Int
     /// Changes of logs that the next write takes with it.
     var unwritten: [LogChange] = []
     /// What was last told of each group's log.
     var lastTold: [String]
 
-    init(rules: Rules, life: UInt32, isRecorded: Bool) {
+    init(rules: Rules, life: UInt32, stepsToRecord: Int) {
         elector = Elector(rules: rules)
         self.life = life
         newest = Array(repeating: nil, count: rules.nodes.count)
         lastTold = Array(repeating: "", count: rules.groups.count)
         windows = Array(repeating: ReplayWindow(), count: rules.nodes.count)
-        recording = isRecorded ? Recording(rules: rules) : nil
+        self.stepsToRecord = stepsToRecord
+        recording = stepsToRecord > 0 ? Recording(rules: rules) : nil
     }
 
     /// Asks the elector in its place: to read it out of a class would be to copy it.

@@ -60,10 +60,13 @@ extension Checkers {
     /// A machine whose gate may be open beyond its lease, in true time: it was stopped together with its clock, and
     /// woke less than a lease ago; or its votes aren't worth anything.
     func mayOverlap(_ machine: Machine, at now: UInt64) -> Bool {
+        mayOverlap(machine.node, wakingAt: machine.frozenUntil, at: now)
+    }
+
+    func mayOverlap(_ node: NodeIndex, wakingAt wakes: UInt64, at now: UInt64) -> Bool {
         if !isShielded { return true }
-        if offences.repeated.contains(machine.node), !offences.countsOffenders { return true }
+        if offences.repeated.contains(node), !offences.countsOffenders { return true }
         let promise = rules.timing.promise.nanoseconds
-        let wakes = machine.frozenUntil
         return wakes > 0 && !offences.countsFrozen
             && now < wakes + promise + promise / 100 + rules.timing.lag.nanoseconds
     }

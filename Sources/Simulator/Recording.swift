@@ -53,26 +53,7 @@ extension Recording {
     }
 }
 
-/// A 64-bit hash in one pass; equal runs have equal fingerprints, nothing rests on it but that.
-struct Fingerprint {
-    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
-
-    mutating func add(_ word: UInt64) {
-        value = (value ^ word) &* 0x9FB2_1C65_1E98_DF25
-        value ^= value >> 29
-    }
-
-    mutating func add(_ bytes: [UInt8]) {
-        bytes.withUnsafeBytes { bytes in
-            let whole = bytes.count & ~7
-            for place in stride(from: 0, to: whole, by: 8) {
-                add(UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)))
-            }
-            add(bytes[whole...].reduce(0) { ($0 << 8) | UInt64($1) })
-        }
-        add(UInt64(bytes.count))
-    }
-
+extension Fingerprint {
     /// - Parameter writer: for the effects' bytes; what it held is gone.
     static func of(_ effects: [Effect], _ writer: inout ByteWriter) -> UInt64 {
         var fingerprint = Fingerprint()

@@ -121,6 +121,7 @@ extension World {
         case .everyone:
             for peer in machines.indices where peer != place { post(arrival, from: place, to: peer) }
         case .node(let node) where node == machines[place].node: enter(arrival, to: place, at: now, life: life)
+        case .node(let node) where !hasTwins: post(arrival, from: place, to: Int(node.rawValue))
         case .node(let node): for peer in places(of: node) { post(arrival, from: place, to: peer) }
         }
     }

@@ -123,15 +123,17 @@ struct World {
     /// The shell's work: hand the event to the elector, then carry its effects out.
     mutating func step(_ event: Event, on place: Int) {
         guard let process = machines[place].process else { return }
-        if case .received(let reception) = event, !admit(reception, by: process, on: place) { return }
         let local = reading(of: place, for: event)
         if case .received(let reception) = event {
+            guard admit(reception, by: process, on: place) else { return }
             noteReleases(reception, on: place)
             if machines[place].lies { lie(to: reception, on: place) }
         }
         let effects = process.step(event, at: local)
         steps += 1
-        let effectsPrint = effects.isEmpty ? 0 : Fingerprint.of(effects, &scratch)
+        // Of other steps' effects the instants of what comes of them tell.
+        let isPrinted = process.stepsToRecord > 0 || steps & 7 == 0
+        let effectsPrint = effects.isEmpty || !isPrinted ? 0 : Fingerprint.of(effects, &scratch)
         fingerprint.add(now &+ UInt64(place) &+ effectsPrint)
         process.record(event, at: local, effects: effects, print: effectsPrint)
         if let stall = machines[place].stall, !effects.isEmpty {
@@ -218,10 +220,12 @@ struct World {
 
     func name(of place: Int) -> String { rules.name(of: machines[place].node) }
 
+    /// A node runs twice, or will.
+    var hasTwins: Bool { machines.count > rules.nodes.count }
+
     /// The machines with the node's key: one, but for a node that runs twice.
     func places(of node: NodeIndex) -> [Int] {
-        machines.count == rules.nodes.count
-            ? [Int(node.rawValue)] : machines.indices.filter { machines[$0].node == node }
+        hasTwins ? machines.indices.filter { machines[$0].node == node } : [Int(node.rawValue)]
     }
 
     mutating func narrate(_ place: Int?, _ text: String) {
@@ -256,6 +260,8 @@ extension Process {
     func step(_ event: Event, at instant: Instant) -> [Effect] { elector.step(event, at: instant) }
 
     func record(_ event: Event, at instant: Instant, effects: [Effect], print: UInt64) {
+        guard stepsToRecord > 0 else { return }
+        stepsToRecord -= 1
         recording?.steps.append(
             Recording.Step(at: instant, event: event, effects: effects.isEmpty ? Fingerprint().value : print))
     }
