@@ -123,7 +123,6 @@ extension World {
         machines[place].hasLeft = false
         machines[place].lives += 1
         machines[place].disk.incarnation += 1
-        checkers.bonds.forget(place)
         machines[place].changedAt = now
         machines[place].disk.hasFailed = false
         // What the last life left in the kernel is removed before anything is sent (event `started`).

@@ -1,6 +1,8 @@
 import Election
 
-/// To whom each machine's voter has bound itself, from what it said and heard: S1, before anything comes of it.
+/// To whom each machine's voter has bound itself, from what it said and heard: S1 and S3, before anything comes of it.
+///
+/// A restart frees nobody: a machine's clock runs on, and boot silence is there to keep the word of the life before (S6).
 struct Bonds {
     private struct Bond {
         var to: NodeLife
@@ -20,11 +22,14 @@ struct Bonds {
         bonds[place][group] = Bond(to: life, term: term, until: until)
     }
 
-    /// A restart forgets all of them; boot silence stands in for that (S6).
-    mutating func forget(_ place: Int) { for group in bonds[place].indices { bonds[place][group] = nil } }
-
     mutating func free(_ place: Int, _ group: Int, from life: NodeLife, term: Term) {
         if let bond = bonds[place][group], bond.to == life, bond.term == term { bonds[place][group] = nil }
+    }
+
+    /// Until when the voter is bound to that life, by its own clock.
+    func end(_ place: Int, _ group: Int, to life: NodeLife) -> Instant? {
+        guard let bond = bonds[place][group], bond.to == life else { return nil }
+        return bond.until
     }
 
     /// Another node that the voter is bound to at that instant of its clock.
@@ -52,6 +57,31 @@ extension World {
             }
             checkers.bonds.bind(place, group, to: grant.candidate, term: grant.term, until: until)
         default: break
+        }
+    }
+
+    /// I3, by what was said: a quorum is bound to the holder for longer than its gate stays open.
+    mutating func checkBacking(_ group: Int, of place: Int, until: Instant) {
+        guard rules.groups[group].mode == .majority, !hasTwins, machines[place].gates[group].isOpen(at: now),
+            !machines[place].gates[group].isClosing, machines[place].clock.reading(at: now) < until,
+            !checkers.mayOverlap(machines[place].node, wakingAt: machines[place].frozenUntil, at: now),
+            let life = machines[place].process?.ask({ $0.ownLife })
+        else { return }
+        let closed = machines[place].clock.trueTime(of: until) + rules.timing.lag.nanoseconds
+        var backing = 0
+        for other in machines.indices where rules.nodes[other].votes {
+            // What an offender promises is worth nothing, and isn't asked.
+            if other == place || checkers.offences.offenders.contains(machines[other].node) {
+                backing += 1
+            } else if let end = checkers.bonds.end(other, group, to: life),
+                machines[other].clock.trueTime(of: end) >= closed
+            {
+                backing += 1
+            }
+        }
+        if backing < checkers.quorum {
+            checkers.violate(
+                .gateNeedsLease, at: now, "\(name(of: place)) opens its gate for longer than a quorum is bound to it")
         }
     }
 

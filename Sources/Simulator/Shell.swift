@@ -43,8 +43,10 @@ extension World {
     private mutating func checkRenewals(_ effects: ArraySlice<Effect>, on place: Int) {
         for effect in effects {
             switch effect {
-            case .openGate(let group, _), .renewGate(let group, _):
-                checkers.checkLease(self.place(of: group), of: place, machines, at: now)
+            case .openGate(let group, let until), .renewGate(let group, let until):
+                let group = self.place(of: group)
+                checkers.checkLease(group, of: place, machines, at: now)
+                if steps & 3 == 0 { checkBacking(group, of: place, until: until) }
             default: break
             }
         }

@@ -87,8 +87,11 @@ MUTATIONS = [
              " where groups[place].termHeld != nil { acknowledge(life.node, now, in: place, &effects) } }\n"),
     grant("S4", "promises in a term older than its ballot", "Voting.swift", "term >= groups[place].ballot.term",
           "guard term >= groups[place].ballot.term else"),
-    skip("S5", "promises rounds of old terms although bound", "Voting.swift",
-         "if let promise = groups[place].promise, now < promise.until, promise.to.node != holder.node,"),
+    # Without S5's own condition a voter whose candidate lost promises the winner of that same term its rounds a little
+    # sooner, and nothing else: lower terms than its vote's are S4's, and of a promise in a lower term the certificate is
+    # the newer one. That vote can't help its candidate any more, so this would be no error.
+    omit("S5", "a promise for a round doesn't bind", "Voting.swift",
+         "groups[place].bind(to: holder, term: term, until: now + rules.timing.promise)"),
     grant("S6", "no boot silence", "Voting.swift", "now >= silentUntil", "!storageIsSlow, now >= silentUntil, !needsFloor"),
     Mutation("S7", "counts grants to an earlier life", "Candidacy.swift", "grant.candidate == life, voters",
              "(MUTANT ? grant.candidate.node == life.node : grant.candidate == life), voters"),
