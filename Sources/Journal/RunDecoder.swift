@@ -7,9 +7,11 @@ struct RunDecoder {
 
     fileprivate struct Stream {
         var state: StreamState
+        let key: UInt32
         var node: NodeIndex?
 
-        init(_ bytes: [UInt8], _ event: Event, at instant: UInt64) {
+        init(_ bytes: [UInt8], _ event: Event, _ key: UInt32, at instant: UInt64) {
+            self.key = key
             state = StreamState(at: instant)
             state.begin(with: bytes)
             if case .received(let reception) = event { node = reception.packet.sender.node }
@@ -49,6 +51,8 @@ struct RunDecoder {
         } else {
             try streams[slot].goOn(to: instant, hasBody: tag & ItemTag.hasBody != 0, &reader)
             event = try Event(streams[slot].state.bytes)
+            // A patch could make another sender's of it, or one that decides.
+            guard QuietStream.key(of: event) == streams[slot].key else { throw .outOfRange }
         }
         lastInstant = instant
         var peerMark: PeerMark?
@@ -105,8 +109,8 @@ struct RunDecoder {
         guard try reader.byte() == Patch.whole else { throw .outOfRange }
         let bytes = try reader.raw(count: try reader.count())
         let event = try Event(bytes)
-        guard QuietStream.key(of: event) != nil else { throw .outOfRange }
-        streams.append(Stream(bytes, event, at: instant))
+        guard let key = QuietStream.key(of: event) else { throw .outOfRange }
+        streams.append(Stream(bytes, event, key, at: instant))
         return event
     }
 }

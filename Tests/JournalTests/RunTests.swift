@@ -56,6 +56,30 @@ import Testing
         #expect(comes([131, 41, 0xE9]) == [131, 41, 0xE9])
     }
 
+    /// Found by fuzzing: a patch made a record of another sender, or one that decides, of a quiet one.
+    @Test func aStreamStaysWhatItIs() throws {
+        let writer = try scratch.writer(try scratch.state())
+        for round: UInt64 in 1...2 {
+            let life = NodeLife(node: NodeIndex(2), incarnation: Incarnation(3))
+            let heartbeat = Heartbeat(safetyDigest: 1, configurationDigest: 2, heard: [], groups: [])
+            let packet = Packet(sender: life, sequence: Sequence(round), message: .heartbeat(heartbeat))
+            try writer.append(
+                .received(Reception(packet: packet, relay: nil)), outcome: .nothing, at: milliseconds(round))
+        }
+        try writer.commit()
+        #expect(try records(scratch.segmentPath(1)).count == 5)
+        var segment = SegmentFrames(try scratch.bytes(scratch.segmentPath(1)))
+        let run = try #require(segment.frames.firstIndex { $0[3] == SegmentFrames.Kind.run })
+        var payload = Array(segment.frames[run][8...])
+        // The number of the second one, and the sum.
+        #expect(payload.suffix(4).prefix(2) == [0x8C, 2])
+        // Instead of it the sender.
+        payload.replaceSubrange(payload.count - 4..<payload.count - 2, with: [0x84, 1])
+        segment.replace(run, payload: payload)
+        try scratch.replace(scratch.segmentPath(1), with: segment.bytes)
+        #expect(throws: JournalDamage.self) { try records(scratch.segmentPath(1)) }
+    }
+
     /// A day of the holder of three nodes at 100 ms: 40 MB at most.
     @Test func aNodeDayStaysSmall() throws {
         var traffic = Traffic()
