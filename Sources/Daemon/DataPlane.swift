@@ -12,6 +12,36 @@ extension RunningDaemon {
         log.warning("ended proxy process \(pid), left by an earlier life")
     }
 
+    /// Lets the proxy listen, as soon as what an earlier life left behind has gone.
+    ///
+    /// An orphan that nobody could write down, as when the disk was full, holds its ports until it ends by itself.
+    ///
+    /// - Throws: `ProxyError`: a port that is taken for longer keeps the node from starting, not from ending well.
+    func startProxy() throws(ProxyError) {
+        endOrphanedProxy()
+        guard let proxy else { return }
+        let plan = current.configuration.servicePlan(on: current.this)
+        let patience = Duration.milliseconds(Self.proxyLinger(current) + 500)
+        let deadline = ContinuousClock.now.advanced(by: patience)
+        var isFirst = true
+        while true {
+            do throws(ProxyError) {
+                return try proxy.apply(plan)
+            } catch {
+                guard case .addressInUse = error, ContinuousClock.now < deadline else { throw error }
+                if isFirst { log.warning("\(error); waiting \(patience) for what an earlier life may have left") }
+                isFirst = false
+                usleep(50_000)
+            }
+        }
+    }
+
+    /// Milliseconds that an orphaned proxy serves on: should we be killed, our lease runs out, and the kernel's gate
+    /// closes; until then connections shall not break.
+    private static func proxyLinger(_ loaded: LoadedConfiguration) -> Int {
+        loaded.rules.timing.promise.wholeMilliseconds + 1_000
+    }
+
     /// The supervisor of the proxy process; nil on a node that has nothing to serve.
     static func makeProxy(
         _ loaded: LoadedConfiguration, _ options: DaemonOptions, _ mailbox: Mailbox<ElectionLetter>, _ log: Logger
@@ -20,11 +50,9 @@ extension RunningDaemon {
         let user = try ProxyUser(named: loaded.configuration.proxy.user)
         // A frozen proxy may cost as long as a frozen node, and no longer than half a second.
         let silence = min(max(loaded.rules.timing.promise.wholeMilliseconds, 250), 500)
-        // Should we be killed, our lease runs out, and the kernel's gate closes; until then the proxy serves on.
-        let linger = loaded.rules.timing.promise.wholeMilliseconds + 1_000
         return try ProxySupervisor(
             executable: options.executable, arguments: ["proxy"], uid: user.uid, gid: user.gid, silence: silence,
-            linger: linger, record: proxyRecord(options)
+            linger: proxyLinger(loaded), record: proxyRecord(options)
         ) { condition in
             if condition == .running { log.notice("proxy: running") } else { log.warning("proxy: \(condition)") }
             mailbox.post(.dataPlane(up: condition == .running))

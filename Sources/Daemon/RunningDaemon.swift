@@ -83,11 +83,7 @@ package final class RunningDaemon: Sendable {
         let figures = try await metrics.open(for: current)
         let state = try Assembly(
             loaded: current, options: options, log: log, mailbox: mailbox, reports: reports()
-        ).startElection {
-            endOrphanedProxy()
-            // A port that is taken keeps the node from starting, not from ending well.
-            try proxy?.apply(current.configuration.servicePlan(on: current.this))
-        }
+        ).startElection { try startProxy() }
         if proxy == nil { mailbox.post(.dataPlane(up: true)) }
         await checks.apply(current.configuration.checkPlans(on: current.this))
         await statistics.take(current, page)

@@ -35,6 +35,18 @@ def restart_cleans(stage: Stage) -> None:
     expect(tables.count("electd") <= 1, f"more than one table:\n{tables}")
 
 
+@test("killed, and nothing says which proxy it left: it waits until that ends, and starts")
+def restart_without_record(stage: Stage) -> None:
+    holder = stage.settle()
+    node = stage.cluster.nodes[holder]
+    stage.cluster.kill_daemon(holder)
+    # As when the disk was full while the proxy started.
+    (node.state / "proxy.process").unlink()
+    stage.cluster.start_daemon(holder)
+    eventually(lambda: node.group() is not None, 10, lambda: f"{holder} does not come back: {node.process.last_words()}")
+    expect("waiting" in node.process.last_words(12), f"it waited for nothing: {node.process.last_words(12)}")
+
+
 @test("SIGSTOP of the holder's daemon: the kernel silences it; SIGCONT: it knows that it lost (I3)")
 def frozen(stage: Stage) -> None:
     holder = stage.settle()
