@@ -32,7 +32,9 @@ struct Hardship {
             plan += fault(at: at)
             at += randomness.below(2 * pace) + 1
         }
-        if Self.hasOffender(seed), rules.groups.allSatisfy({ $0.mode == .majority }) { plan += offence() }
+        if rules.groups.allSatisfy({ $0.mode == .majority }) {
+            if Self.hasOffender(seed) { plan += offence() } else if randomness.happens(500) { plan += changesOfSides() }
+        }
         plan.append(planned(until, .announcements(lostPermille: 0)))
         for node in rules.indices { plan.append(planned(until, .fullDisk(node, false))) }
         return plan
@@ -67,6 +69,27 @@ struct Hardship {
                 planned(at + span, .announcements(lostPermille: 0)),
             ]
         }
+    }
+
+    /// The cluster is split in two, and the voter that decides between them restarts at once on the other side: what it
+    /// promised before still binds it (S6).
+    private mutating func changesOfSides() -> [PlannedAction] {
+        let voters = rules.voters.members
+        let promise = rules.timing.promise.nanoseconds
+        var plan: [PlannedAction] = []
+        var at = from + randomness.below(20 * promise)
+        for _ in 0..<3 {
+            let node = voters[randomness.index(of: voters.count)]
+            let (mine, theirs) = halves(without: node)
+            let middle = at + promise * (2 + randomness.below(4))
+            let end = min(middle + 3 * promise, until)
+            if middle >= end { break }
+            plan += cuts(mine, theirs, from: at, until: end)
+            plan += cuts([node], theirs, from: at, until: middle) + cuts([node], mine, from: middle, until: end)
+            plan += [planned(middle, .crash(node)), planned(middle + randomness.below(promise / 20), .start(node))]
+            at = end + randomness.below(40 * promise)
+        }
+        return plan
     }
 
     /// The others are split in two halves that don't hear each other, again and again, so that there is something to

@@ -116,7 +116,8 @@ struct Disk {
     var durableCertificates: [Term]
     /// By the group's place in the rules.
     var durableLogs: [ReplicatedLog]
-    var queue: [Write] = []
+    /// A slice, for its first goes without moving the others: a disk that stands still may owe thousands.
+    var queue: ArraySlice<Write> = []
     /// True time at which the first write in the queue is done.
     var dueAt: UInt64 = 0
     /// Nanoseconds of true time for one write.

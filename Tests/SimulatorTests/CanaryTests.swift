@@ -7,7 +7,7 @@ struct CanaryTests {
         arguments: [
             (.persistedTooEarly, .durableFirst), (.withdrawnTooEarly, .releaseAfterRemoval),
             (.relativeDeadline, .gateNeedsLease), (.gateArmedTooLong, .gateNeedsLease),
-            (.ballotsForgotten, .votesGoForward), (.clockBeyondRho, .oneHolder),
+            (.ballotsForgotten, .votesGoForward), (.clockBeyondRho, .oneHolder), (.bootSilenceSkipped, .gateNeedsLease),
         ] as [(Canary, Invariant)])
     func isNoticed(_ canary: Canary, _ invariant: Invariant) {
         for seed: UInt64 in 1...40 {
@@ -17,7 +17,7 @@ struct CanaryTests {
         Issue.record("40 seeds and no \(invariant.rawValue)")
     }
 
-    /// S6 takes more luck than seeds have: a restart within a lease, and a vote in it.
+    /// S6 to its end: a restart within a lease, and a vote in it.
     @Test func skippedBootSilenceMakesTwoHolders() throws {
         let scenario = try Scenario(try ScenarioTests.read("008-boot-silence.txt"))
         #expect(scenario.run().violations.isEmpty)

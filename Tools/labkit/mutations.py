@@ -92,11 +92,25 @@ MUTATIONS = [
     # the newer one. That vote can't help its candidate any more, so this would be no error.
     omit("S5", "a promise for a round doesn't bind", "Voting.swift",
          "groups[place].bind(to: holder, term: term, until: now + rules.timing.promise)"),
-    grant("S6", "no boot silence", "Voting.swift", "now >= silentUntil", "!storageIsSlow, now >= silentUntil, !needsFloor"),
-    Mutation("S7", "counts grants to an earlier life", "Candidacy.swift", "grant.candidate == life, voters",
-             "(MUTANT ? grant.candidate.node == life.node : grant.candidate == life), voters"),
+    # Not in the voter alone: its patience (L3) begins with the end of the silence too.
+    Mutation("S6", "no boot silence", "Elector.swift",
+             "silentUntil =\n            now + silence + Span(", "silentUntil = MUTANT ? now :\n            now + silence + Span("),
+    # What an earlier life was told is of an earlier term too, and echoes a number of that life: these would do as well.
+    Mutation("S7", "counts grants to an earlier life", "Candidacy.swift",
+             "grant.candidate == life, voters.contains(voter.node)\n        else {\n            return\n        }\n",
+             "(MUTANT ? grant.candidate.node == life.node : grant.candidate == life), voters.contains(voter.node)\n"
+             "        else {\n            return\n        }\n        var grant = grant\n"
+             "        if MUTANT, grant.candidate != life, case .candidate(let own) = groups[place].role {\n"
+             "            grant.term = own.term\n            grant.round = own.requests.last?.sequence ?? grant.round\n"
+             "        }\n"),
     Mutation("S7", "counts promises to an earlier life", "Holding.swift", "guard promise.holder == life,",
-             "guard (MUTANT ? promise.holder.node == life.node : promise.holder == life),"),
+             "guard (MUTANT ? promise.holder.node == life.node : promise.holder == life),",
+             also=(("let sentAt = rounds.last(where: { $0.sequence == promise.round })?.sentAt",
+                    "let sentAt = MUTANT && promise.holder != life ? rounds.last?.sentAt"
+                    " : rounds.last(where: { $0.sequence == promise.round })?.sentAt"),
+                   ("                groups[place].termHeld == bond.term\n",
+                    "                MUTANT && promise.holder != life ? groups[place].termHeld != nil"
+                    " : groups[place].termHeld == bond.term\n"))),
     skip("S7", "listens to earlier lives", "Elector.swift", "if life.incarnation < known { return false }"),
     Mutation("S8", "a release frees whoever is bound", "Group.swift",
              "guard let promise, promise.to == life, promise.term == term, now < promise.until else { return }",
