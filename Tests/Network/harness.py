@@ -123,6 +123,9 @@ class Stage:
             self._unpin(on)
         if on is not None and not wait_until(lambda: self.cluster.holder() == on, timeout, interval=0.1):
             raise Failed(f"{on} doesn't get the address within {timeout:g} s: {self.cluster.roles()}")
+        silent = lambda: [node.name for node in self.cluster.nodes.values() if node.group() is None]
+        if not wait_until(lambda: not silent(), timeout, interval=0.1):
+            raise Failed(f"no status after {timeout:g} s from {silent()}")
         holder = self.cluster.wait_for_holder(timeout)
         time.sleep(2 * BRIDGE / SECOND)
         if not self.client.wait_until_steady(seconds=0.7, timeout=timeout):
