@@ -55,7 +55,7 @@ static inline ssize_t socket_receive(int fd, void *bytes, size_t count) {
 
 /// The same when more follows at once: the kernel may wait for it before it sends a short segment. MSG_MORE.
 static inline ssize_t socket_send_more(int fd, const void *bytes, size_t count) {
-    return send(fd, bytes, count, MSG_NOSIGNAL | MSG_MORE);
+    return syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL | MSG_MORE, NULL, 0);
 }
 
 /// Two pieces in one send.
@@ -121,6 +121,10 @@ static inline int socket_set_v6_only(int fd) { return socket_set(fd, IPPROTO_IPV
 
 /// Small segments leave at once; accepted sockets inherit it from their listener. TCP_NODELAY.
 static inline int socket_set_no_delay(int fd) { return socket_set(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
+
+/// Whether the next segment is acknowledged at once, or by what is sent soon; the kernel changes its mind later. Accepted
+/// sockets inherit it from their listener. TCP_QUICKACK.
+static inline int socket_set_quick_ack(int fd, bool is_quick) { return socket_set(fd, IPPROTO_TCP, TCP_QUICKACK, is_quick); }
 
 /// close(2) will discard what is unsent and reset the connection, leaving no TIME_WAIT. SO_LINGER with 0 s.
 static inline int socket_set_reset_on_close(int fd) {

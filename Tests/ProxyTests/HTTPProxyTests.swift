@@ -35,6 +35,43 @@ struct HTTPProxyTests {
         backend.stop()
     }
 
+    @Test("a connection of one request takes few packets: its response acknowledges the request, and ends it")
+    func packets() throws {
+        let backend = try Backend.named("a")
+        let proxy = try ProxyUnderTest(service([backend.port], connection: .close))
+        // A machine that stands still lets the kernel acknowledge by itself.
+        let fewest = try (0..<10).map { _ in
+            let client = try proxy.client()
+            #expect(client.get("/")?.status == 200)
+            #expect(client.isAtEnd)
+            return client.segmentsReceived
+        }.min()
+        #expect(fewest == 2)  // SYN with ACK, and the response with FIN
+        proxy.stop()
+        backend.stop()
+    }
+
+    @Test("a client that sends the rest when the first part is acknowledged needn't wait for that")
+    func parts() throws {
+        let backend = try Backend.named("a")
+        let proxy = try ProxyUnderTest(service([backend.port]))
+        for parts in [
+            ["GET / HTT", "P/1.1\r\nHost: t\r\n", "\r\n"],
+            ["PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\n", "a", "bc"],
+        ] {
+            let fastest = try (0..<10).map { _ in
+                let client = try proxy.client()
+                return ContinuousClock().measure {
+                    for part in parts { client.send(part) }
+                    #expect(client.readResponse()?.status == 200)
+                }
+            }.min()
+            #expect(try #require(fastest) < .milliseconds(35))  // the kernel's own patience is 40 ms
+        }
+        proxy.stop()
+        backend.stop()
+    }
+
     @Test(
         "a server that refuses is answered for by the other, unseen",
         arguments: [ServicePlan.ConnectionPolicy.keepAlive, .close])

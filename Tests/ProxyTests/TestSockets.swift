@@ -43,6 +43,9 @@ final class Wire: @unchecked Sendable {
         return true
     }
 
+    /// Since the connection began, with data or without (tcpi_segs_in of TCP_INFO).
+    var segmentsReceived: UInt32 { socket_info(fd, 140) }
+
     func shutOutput() { shutdown(fd, Int32(SHUT_WR)) }
 
     /// Closes with a reset.

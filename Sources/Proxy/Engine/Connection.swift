@@ -171,6 +171,8 @@ struct ConnectionFlags: OptionSet {
     @inline(__always) static var starved: ConnectionFlags { bit(37) }
     /// Client: a server took its request and closed without an answer.
     @inline(__always) static var brokeOff: ConnectionFlags { bit(38) }
+    /// Client: the kernel waits with its last bytes for the FIN.
+    @inline(__always) static var corked: ConnectionFlags { bit(39) }
     /// It is its turn: it needn't stand behind those who wait.
     @inline(__always) static var isNext: ConnectionFlags { bit(35) }
 

@@ -192,6 +192,10 @@ extension ProxyWorker {
         entry.pointee.listeners = list
         entry.pointee.isPaused = false
         for fd in fds {
+            // A request is acknowledged by its response: one packet less for each connection. Not where a PROXY header
+            // comes first, alone, which nothing answers.
+            let isAnswered = entry.pointee.mode == .http && entry.pointee.traffic.proxyHeaderFrom.count == 0
+            _ = socket_set_quick_ack(fd, !isAnswered)
             let slot = open(fd, as: .listener, watching: POLLING_READABLE)
             slot.pointee.service = UInt16(index)
             slot.pointee.local = ClientAddress(port: Self.port(of: fd))

@@ -163,6 +163,8 @@ extension ProxyWorker {
         endExchange(slot)
         let hasUnread = !slot.pointee.body.isDone || slot.pointee.held != nil || slot.pointee.flags.contains(.readable)
         if !hasUnread {
+            // What the client says before close must not make that a reset, which would take the response with it.
+            if slot.pointee.flags.contains(.corked) { shutOutput(fd, slot) }
             closeClient(fd)
             return
         }

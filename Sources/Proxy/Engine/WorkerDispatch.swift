@@ -212,6 +212,8 @@ extension ProxyWorker {
         }
         if needsNoDelay(client, index) { _ = socket_set_no_delay(server) }
         tables.servers[index].counters.connect &+= 1
+        // The request that follows acknowledges the handshake: one packet less.
+        if request.bytes != nil { _ = socket_set_quick_ack(server, false) }
         let isConnected = name.withPointer { socket_connect(server, $0, $1) } == 0
         if !isConnected && errno != EINPROGRESS {
             close(server)

@@ -92,7 +92,9 @@ extension ProxyWorker {
         case .complete: break
         case .incomplete:
             hold(slot, bytes, count, partial: true)
-            if !slot.pointee.flags.contains(.headStarted) {
+            if slot.pointee.flags.contains(.headStarted) {
+                acknowledge(fd)
+            } else {
                 slot.pointee.flags.insert(.headStarted)
                 wheel.arm(slab, fd, slot, at: now &+ service.pointee.requestTicks)
             }
@@ -126,6 +128,7 @@ extension ProxyWorker {
         if slot.pointee.phase == .body {
             watchRate(fd, slot)
             touch(fd, slot)
+            if slot.pointee.flags.contains(.headStarted) { acknowledge(fd) }
         }
         slot.pointee.pool = 0
         if service.pointee.traffic.routes.count > 0 && !route(fd, slot, service, bytes, head, rest, left) {
@@ -138,6 +141,10 @@ extension ProxyWorker {
         dispatch(fd, RequestBytes(bytes: output.base, count: output.count))
         return false
     }
+
+    /// A connection's first request goes on, and the client may wait with that for the acknowledgement of what it has sent
+    /// (RFC 896), which its listener told the kernel not to hurry with.
+    private func acknowledge(_ fd: Int32) { _ = socket_set_quick_ack(fd, true) }
 
     @inline(__always)
     private func noteRequest(_ slot: ConnectionSlot, _ head: RequestHead, _ service: UnsafeMutablePointer<ServiceEntry>)

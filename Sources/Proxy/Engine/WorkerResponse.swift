@@ -130,7 +130,8 @@ extension ProxyWorker {
         let isTaken: Bool
         if portion.kept <= Size.copiedBody {
             output.put(rest, portion.kept)
-            isTaken = transmit(peer, client, output.base, output.count)
+            let isLast = slot.pointee.body.isDone && !staysOpen(client)
+            isTaken = transmit(peer, client, output.base, output.count, isLast: isLast)
         } else {
             isTaken = transmit(peer, client, output.base, output.count, rest, portion.kept)
         }
@@ -249,14 +250,21 @@ extension ProxyWorker {
         let client = slab.slot(peer)
         let service = tables.services + Int(slot.pointee.service)
         service.pointee.isDirty = true
-        let isComplete = client.pointee.phase == .response
+        let isLast = !staysOpen(client)
         if isReusable(slot, client) { keep(fd, slot, for: client) } else { closeServer(fd) }
-        guard isComplete, client.pointee.flags.contains(.keepsAlive), !service.pointee.closes else {
+        if isLast {
             client.pointee.phase = .closing
             if client.pointee.hasUnsent { touch(peer, client) } else { endClient(peer) }
             return
         }
         awaitRequest(peer, client)
+    }
+
+    /// The client may send another request when its response is complete.
+    @inline(__always)
+    private func staysOpen(_ client: ConnectionSlot) -> Bool {
+        client.pointee.phase == .response && client.pointee.flags.contains(.keepsAlive)
+            && !tables.services[Int(client.pointee.service)].closes
     }
 
     /// The client's answer is complete, and its connection stays.

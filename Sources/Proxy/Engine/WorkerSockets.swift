@@ -6,13 +6,18 @@ extension ProxyWorker {
     // MARK: sending
 
     /// Sends, and queues what the socket doesn't take. false: the connection is dead.
+    ///
+    /// - Parameter isLast: `endClient` follows, and its FIN may leave with these bytes.
     @inline(__always)
-    mutating func transmit(_ fd: Int32, _ slot: ConnectionSlot, _ bytes: Bytes, _ count: Int) -> Bool {
+    mutating func transmit(
+        _ fd: Int32, _ slot: ConnectionSlot, _ bytes: Bytes, _ count: Int, isLast: Bool = false
+    ) -> Bool {
         if slot.pointee.hasUnsent {
             enqueue(slot, bytes, count)
             return true
         }
-        let sent = socket_send(fd, bytes, count)
+        let sent = isLast ? socket_send_more(fd, bytes, count) : socket_send(fd, bytes, count)
+        if isLast { slot.pointee.flags.insert(.corked) }
         if sent == count { return true }
         if sent < 0 && !isTransient(errno) { return false }
         let begun = max(sent, 0)
