@@ -27,7 +27,7 @@ extension World {
         case .misconfigure(let node, let on): machines[Int(node.rawValue)].isMisconfigured = on
         case .stubborn(let node, let on): machines[Int(node.rawValue)].isStubborn = on
         case .check, .link, .dataPlane, .maintenance, .transfer, .order, .apply, .leave: tell(action)
-        case .freeze, .wallClock, .fullDisk, .announcements, .keepCopy, .rollBack, .renumber, .duplicate,
+        case .freeze, .wallClock, .lapse, .fullDisk, .announcements, .keepCopy, .rollBack, .renumber, .duplicate,
             .removeDuplicate, .lie:
             befall(action)
         }

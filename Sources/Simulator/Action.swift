@@ -40,6 +40,8 @@ package enum Action: Hashable, Sendable {
     /// The machine stands still and its clock with it: a hypervisor's pause.
     case freeze(NodeIndex, Span)
     case wallClock(NodeIndex, seconds: Int64)
+    /// The kernel closes the node's gates before their time.
+    case lapse(NodeIndex)
     /// Whether there is no room on the disk.
     case fullDisk(NodeIndex, Bool)
     /// Of what clients should hear of takeovers so much gets lost.
@@ -111,6 +113,7 @@ extension Action {
         case .misconfigure: "configuration mismatch"
         case .freeze: "frozen machine"
         case .wallClock: "wall clock"
+        case .lapse: "lapsed gate"
         case .fullDisk: "full disk"
         case .announcements: "lost announcements"
         case .keepCopy: "copied disk"

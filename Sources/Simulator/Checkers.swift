@@ -20,6 +20,10 @@ package enum Invariant: String, Hashable, Sendable, CaseIterable {
     case pairIsSingle = "P1"
     /// A voter that is bound to one grants another nothing.
     case boundVoter = "S1"
+    /// What a holder commits is on a quorum of disks, and its last entry is of the holder's own term.
+    case committedByQuorum = "G3"
+    /// Nobody is helped whose log ends before the helper's own.
+    case completeLog = "G4"
     /// Clients send to the holder.
     case clientsFollow = "C1"
 }
@@ -55,6 +59,10 @@ struct Checkers {
     /// By group: when a node last gave it up for a better one.
     private var yieldedAt: [UInt64?]
     var lastDisturbance: UInt64 = 0
+    /// By machine, by group: since when its gate has been open though it knows that it mustn't hold.
+    var unfitSince: [[UInt64?]]
+    /// By group: when the two of a pair last couldn't be sure to hear each other.
+    var partedAt: [UInt64]
     /// By group: when it was last held, or last had nobody that could hold it.
     var servedAt: [UInt64]
     var gapReported: [Bool]
@@ -72,6 +80,8 @@ struct Checkers {
         logs = LogCheckers(rules)
         newestVote = Array(repeating: Array(repeating: .none, count: groups), count: rules.nodes.count)
         yieldedAt = Array(repeating: nil, count: groups)
+        unfitSince = Array(repeating: Array(repeating: nil, count: groups), count: machines)
+        partedAt = Array(repeating: 0, count: groups)
         servedAt = Array(repeating: 0, count: groups)
         gapReported = Array(repeating: false, count: groups)
     }
@@ -125,6 +135,7 @@ struct Checkers {
 
     mutating func certified(_ certificate: Certificate, at now: UInt64) {
         let key = Ballot(node: 0, group: certificate.group.rawValue, term: certificate.term.rawValue)
+        if certificates[key] != certificate { checkVotes(of: certificate, at: now) }
         if let other = certificates[key], other.holder != certificate.holder {
             if isExcused(other, certificate) {
                 count("two certificates")
@@ -133,6 +144,20 @@ struct Checkers {
             }
         }
         certificates[key] = certificate
+    }
+
+    /// I1, S7: a certificate is the votes of a quorum, each for this life of the holder in this term, as they were signed.
+    private mutating func checkVotes(of certificate: Certificate, at now: UInt64) {
+        let ballot = Offences.Ballot(group: certificate.group, term: certificate.term)
+        var voters = NodeSet()
+        for vote in certificate.votes where rules.voters.contains(vote.voter) {
+            let candidate = Offences.vote(in: vote.proof, of: vote.voter, ballot)
+            if candidate == certificate.holder { voters.insert(vote.voter) }
+        }
+        if voters.count < quorum {
+            let term = certificate.term.rawValue
+            violate(.oneCertificate, at: now, "a certificate of term \(term) with the votes of \(voters.count)")
+        }
     }
 
     /// I6: a release says that the gate of its term is closed.
@@ -151,7 +176,7 @@ struct Checkers {
     mutating func opened(_ place: Int, on index: Int, _ machines: [Machine], at now: UInt64) {
         acquisitions += 1
         let machine = machines[index]
-        guard rules.groups[place].mode == .majority else { return }
+        guard rules.groups[place].mode == .majority else { return checkPair(place, index, machines, at: now) }
         checkCompleteness(place, of: machine, at: now)
         for (slot, other) in machines.enumerated()
         where other.node != machine.node && other.gates[place].isOpen(at: now) {

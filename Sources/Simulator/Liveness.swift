@@ -66,10 +66,13 @@ extension Checkers {
         if !links.isFair(rules) || offences.isGoingOn { lastDisturbance = now }
         for place in rules.groups.indices {
             let isMajority = rules.groups[place].mode == .majority
-            for index in machines.indices where isMajority {
+            for index in machines.indices {
+                checkFitness(place, of: index, machines, at: now)
+                guard isMajority else { continue }
                 checkLease(place, of: index, machines, at: now)
                 checkSupport(place, of: index, machines, at: now)
             }
+            if !isMajority { lookAtPair(place, machines, links, at: now) }
             let holders = machines.indices.filter {
                 machines[$0].gates[place].isOpen(at: now) && now >= machines[$0].frozenUntil
             }
@@ -80,7 +83,7 @@ extension Checkers {
                 servedAt[place] = now
                 gapReported[place] = false
             }
-            checkGap(place, at: now)
+            checkGap(place, machines, at: now)
             if !isMajority, holders.count > 1, now - lastDisturbance > Self.longestGap(rules),
                 links.connects(holders[0], holders[1]), holders.allSatisfy({ isSound(machines[$0], at: now) })
             {
@@ -89,16 +92,58 @@ extension Checkers {
         }
     }
 
-    private mutating func checkGap(_ place: Int, at now: UInt64) {
+    /// Whoever mustn't hold gives up at once, and what that takes is over before the next look but one.
+    private mutating func checkFitness(_ place: Int, of index: Int, _ machines: [Machine], at now: UInt64) {
+        guard machines[index].gates[place].isOpen(at: now), machines[index].isRunning(at: now),
+            !isEligible(machines[index], place)
+        else {
+            unfitSince[index][place] = nil
+            return
+        }
+        let since = unfitSince[index][place] ?? now
+        unfitSince[index][place] = since
+        if now - since >= 2 * Self.lookInterval(rules) {
+            unfitSince[index][place] = now
+            let name = rules.name(of: machines[index].node)
+            violate(.bestHolds, at: now, "\(name) holds \(rules.groups[place].name) on, and knows that it mustn't")
+        }
+    }
+
+    /// Where nothing is lost and both run, each has heard the other a moment ago.
+    private mutating func lookAtPair(_ place: Int, _ machines: [Machine], _ links: Links, at now: UInt64) {
+        let two = machines.indices.filter { rules.groups[place].priorities[Int(machines[$0].node.rawValue)] > 0 }
+        guard two.count == 2, links.connects(two[0], two[1]), links.isFair(rules), links.weather.lossPermille == 0,
+            two.allSatisfy({ machines[$0].isRunning(at: now) })
+        else {
+            partedAt[place] = now
+            return
+        }
+    }
+
+    /// P1: nobody takes a pair's group from a holder that it hears, who has told it so for long.
+    mutating func checkPair(_ place: Int, _ index: Int, _ machines: [Machine], at now: UInt64) {
+        let promise = rules.timing.promise.nanoseconds
+        guard now - partedAt[place] > promise - promise / 4 else { return }
+        for (slot, other) in machines.enumerated() where slot != index {
+            let gate = other.gates[place]
+            guard gate.isOpen(at: now), let since = gate.openedAt, now - since > promise else { continue }
+            let (taker, holder) = (rules.name(of: machines[index].node), rules.name(of: other.node))
+            violate(.pairIsSingle, at: now, "\(taker) takes \(rules.groups[place].name) from \(holder), which it hears")
+        }
+    }
+
+    private mutating func checkGap(_ place: Int, _ machines: [Machine], at now: UInt64) {
         let since = max(servedAt[place], lastDisturbance)
         guard now - since > Self.longestGap(rules), !gapReported[place] else { return }
         gapReported[place] = true
+        if isForked(place, machines) { return }
         violate(.holderExists, at: now, "nobody holds \(rules.groups[place].name), though somebody could")
     }
 
     /// After the calm: the best eligible node holds, or whom an operator chose, or whoever does where nothing is moved.
     mutating func checkEnd(_ machines: [Machine], _ links: Links, at now: UInt64) {
         for place in rules.groups.indices {
+            if isForked(place, machines) { continue }
             let name = rules.groups[place].name
             let holders = machines.filter { $0.gates[place].isOpen(at: now) }
             guard let best = candidate(place, machines, links, at: now) else {

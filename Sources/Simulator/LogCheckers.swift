@@ -86,13 +86,53 @@ extension CommandOutcome {
 
 extension Checkers {
     /// I12 and I14, at everything that a node takes for committed.
-    mutating func committed(_ place: Int, by node: NodeIndex, _ process: Process?, at now: UInt64) {
+    mutating func committed(
+        _ place: Int, by node: NodeIndex, _ process: Process?, _ machines: [Machine], at now: UInt64
+    ) {
         guard rules.groups[place].mode == .majority, !logs.isForgiven[place],
             let log = process?.ask({ $0.log(of: rules.groups[place].id) })
         else { return }
+        if log.committed > logs.newest[place] { checkQuorum(place, log, process, machines, at: now) }
         guard let what = logs.committed(log, in: place, at: now) else { return }
         let invariant: Invariant = what.hasPrefix("two states") ? .equalStates : .oneEntry
         violate(invariant, at: now, "\(rules.name(of: node)), \(rules.groups[place].name): \(what)")
+    }
+
+    /// G3: who is the first to take an entry for committed holds the group, in that entry's term, and a quorum has it on
+    /// disk: that is what I12 and I13 rest on. Of disks that were lost or went back in time nothing is asked.
+    private mutating func checkQuorum(
+        _ place: Int, _ log: ReplicatedLog, _ process: Process?, _ machines: [Machine], at now: UInt64
+    ) {
+        guard let end = log.position(at: log.committed), offences.offenders.count == 0,
+            !machines.contains(where: \.wasWiped)
+        else { return }
+        let having = machines.count { machine in
+            let own = machine.disk.durableLogs[place]
+            return rules.nodes[Int(machine.node.rawValue)].votes
+                && (own.base.index >= end.index || own.position(at: end.index)?.hash == end.hash)
+        }
+        let what = "entry \(end.index) of \(rules.groups[place].name) is committed"
+        if having < quorum { violate(.committedByQuorum, at: now, "\(what), and on \(having) disks") }
+        // Who gives the group up with that same step says so no more.
+        if let held = process?.ask({ $0.termHeld(inPlace: place) }), held != end.term {
+            violate(.committedByQuorum, at: now, "\(what) by a holder of another term")
+        }
+    }
+
+    /// G4, of votes and of trials: since it asked, the candidate's log has become no shorter, and the voter's no longer.
+    mutating func checkHelp(_ grant: Grant, in place: Int, by index: Int, _ machines: [Machine], at now: UInt64) {
+        guard offences.offenders.count == 0,
+            let candidate = machines[Int(grant.candidate.node.rawValue)].process,
+            candidate.ask({ $0.ownLife == grant.candidate }),
+            let known = candidate.ask({ $0.log(of: grant.group)?.last }),
+            let own = machines[index].process?.ask({ $0.log(of: grant.group)?.last })
+        else { return }
+        guard known.term < own.term || known.term == own.term && known.index < own.index else { return }
+        let (voter, asker) = (rules.name(of: machines[index].node), rules.name(of: grant.candidate.node))
+        violate(
+            .completeLog, at: now,
+            "\(voter), whose log of \(rules.groups[place].name) has entry \(own.index), helps \(asker), which is at "
+                + "\(known.index)")
     }
 
     /// I13: whoever takes a group has everything that was committed.
@@ -105,6 +145,21 @@ extension Checkers {
         violate(
             .nothingLost, at: now,
             "\(rules.name(of: machine.node)) holds \(rules.groups[place].name) without entry \(index)")
+    }
+
+    /// A disk was lost that an entry's last quorum needed, and the others went on without that entry: whoever has it
+    /// committed follows nobody any more, and gets no votes (G1, G4).
+    func isForked(_ place: Int, _ machines: [Machine]) -> Bool {
+        guard logs.isForgiven[place] else { return false }
+        let all = machines.map { $0.process?.elector.log(of: rules.groups[place].id) ?? $0.disk.durableLogs[place] }
+        for (count, one) in all.enumerated() {
+            for other in all[..<count] {
+                let common = min(one.committed, other.committed)
+                guard let here = one.position(at: common), let there = other.position(at: common) else { continue }
+                if here.hash != there.hash { return true }
+            }
+        }
+        return false
     }
 
     /// After the calm: whoever works and is connected with the holder has the same state.
@@ -138,7 +193,7 @@ extension World {
         let place = place(of: group)
         machines[machine].process?.unwritten.append(LogChange(place: place, write: write))
         if case .entries = write { return }
-        checkers.committed(place, by: machines[machine].node, machines[machine].process, at: now)
+        checkers.committed(place, by: machines[machine].node, machines[machine].process, machines, at: now)
     }
 
     mutating func derived(_ group: GroupID, on machine: Int) {

@@ -89,13 +89,19 @@ struct Mischief {
             for action in fault(kind, rules, at: at) { plan.append(action) }
             at += randomness.below(2 * pace) + 1
         }
-        var logs = LogMischief(seed: seed, rules, from: 1_000_000_000, until: end > calm ? end - calm : 0)
+        let begin: UInt64 = 1_000_000_000
+        let until = end > calm ? end - calm : 0
+        var logs = LogMischief(seed: seed, rules, from: begin, until: until)
         plan += logs.plan()
         if isHard {
-            var hardship = Hardship(seed: seed, rules, from: 1_000_000_000, until: end > calm ? end - calm : 0)
+            var hardship = Hardship(seed: seed, rules, from: begin, until: until)
             plan += hardship.plan()
+            // Not before the last node has started.
+            if var ambush = Ambush(seed: seed, rules, from: 2 * begin, until: until) {
+                ambush.lay(in: &plan) { mending(rules, at: $0) }
+            }
         }
-        plan += mending(rules, at: end > calm ? end - calm : 0)
+        plan += mending(rules, at: until)
         return plan
     }
 

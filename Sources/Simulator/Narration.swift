@@ -63,6 +63,7 @@ extension Action {
         case .misconfigure(let node, let on): "configuration \(name(node)) \(on ? "differs" : "agrees")"
         case .freeze(let node, let span): "freeze \(name(node)) \(Narration.span(span))"
         case .wallClock(let node, let seconds): "wall clock \(name(node)) \(seconds)s"
+        case .lapse(let node): "gate lapses \(name(node))"
         case .fullDisk(let node, let on): "disk \(name(node)) \(on ? "full" : "has room")"
         case .announcements(let permille): "announcements lost \(permille)"
         case .keepCopy(let node): "copy \(name(node))"

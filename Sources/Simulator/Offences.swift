@@ -31,6 +31,16 @@ struct Offences {
     var countsFrozen = false
 
     mutating func accuse(_ node: NodeIndex, _ ballot: Ballot) { accused[ballot, default: NodeSet()].insert(node) }
+
+    /// Whom the node voted for, by what it signed; nil where that is no vote in this term.
+    static func vote(in proof: [UInt8], of node: NodeIndex, _ ballot: Ballot) -> NodeLife? {
+        var reader = ByteReader(proof)
+        guard let packet = try? Packet(from: &reader), packet.sender.node == node,
+            case .grant(let grant) = packet.message, !grant.trial, grant.group == ballot.group,
+            grant.term == ballot.term
+        else { return nil }
+        return grant.candidate
+    }
 }
 
 extension Checkers {
@@ -142,19 +152,10 @@ extension Checkers {
         if !offences.offenders.contains(node) || offences.countsOffenders {
             violate(.noDoubleVote, at: now, "\(name) is accused in term \(ballot.term.rawValue)")
         }
-        let votes = proofs.compactMap { Self.vote(in: $0, of: node, ballot) }
+        let votes = proofs.compactMap { Offences.vote(in: $0, of: node, ballot) }
         if votes.count != 2 || votes[0] == votes[1] {
             violate(.noDoubleVote, at: now, "what is shown against \(name) isn't two votes")
         }
-    }
-
-    private static func vote(in proof: [UInt8], of node: NodeIndex, _ ballot: Offences.Ballot) -> NodeLife? {
-        var reader = ByteReader(proof)
-        guard let packet = try? Packet(from: &reader), packet.sender.node == node,
-            case .grant(let grant) = packet.message, !grant.trial, grant.group == ballot.group,
-            grant.term == ballot.term
-        else { return nil }
-        return grant.candidate
     }
 }
 
@@ -164,6 +165,7 @@ extension World {
         switch action {
         case .freeze(let node, let span): freeze(Int(node.rawValue), for: span)
         case .wallClock(let node, let seconds): machines[Int(node.rawValue)].wallOffset += seconds
+        case .lapse(let node): lapse(Int(node.rawValue))
         case .fullDisk(let node, let on): machines[Int(node.rawValue)].disk.isFull = on
         case .announcements(let permille): neighbours.lose(permille, at: now)
         case .keepCopy(let node):
@@ -192,6 +194,13 @@ extension World {
         // Also whatever process is started meanwhile.
         machines[place].pausedUntil = max(machines[place].pausedUntil, end)
         agenda.enter(.resume, at: end, node: UInt8(place))
+    }
+
+    /// A rule that somebody flushed, or a timer that was armed short: the daemon hears of it at its next renewal.
+    private mutating func lapse(_ place: Int) {
+        for group in machines[place].gates.indices where machines[place].gates[group].isOpen(at: now) {
+            machines[place].gates[group].close(at: now)
+        }
     }
 
     private mutating func rollBack(_ place: Int, _ forgetsLife: Bool) {

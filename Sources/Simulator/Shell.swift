@@ -101,6 +101,9 @@ extension World {
     private mutating func send(_ packet: Packet, to destination: Destination, from place: Int, life: UInt32) {
         var proof: [UInt8] = []
         let packet = machines[place].lies ? falsified(packet) : packet
+        if case .grant(let grant) = packet.message {
+            checkers.checkHelp(grant, in: self.place(of: grant.group), by: place, machines, at: now)
+        }
         switch packet.message {
         case .grant(let grant) where !grant.trial:
             var writer = ByteWriter(reserving: 32)
@@ -119,6 +122,7 @@ extension World {
         default: break
         }
         let arrival = Event.received(Reception(packet: packet, relay: nil, proof: proof))
+        if echoes != nil { echo(packet, arrival, from: place) }
         switch destination {
         case .everyone:
             for peer in machines.indices where peer != place { post(arrival, from: place, to: peer) }

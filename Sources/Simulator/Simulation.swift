@@ -11,11 +11,15 @@ package struct Simulation: Sendable {
         package var narrates = false
         /// Also the faults of `Hardship`; without them a seed goes as it did before there were any.
         package var isHard = true
+        /// The run ends with the first violation: for whoever only asks whether there is one.
+        package var endsAtViolation = false
         /// Wall clocks jump where the seed has it: nothing may come of it.
         package var jumpsWallClocks = true
 
         var weather = Weather(delayFrom: Span(nanoseconds: 50_000), delayTo: .milliseconds(2))
         var filtersReplays = true
+        /// Earlier lives' words come again.
+        var echoes = false
         /// Nothing is left to chance: for scenarios.
         var isPlain = false
         var driftPPM: UInt32 = 1_000
@@ -50,7 +54,8 @@ package struct Simulation: Sendable {
         options.driftPPM = rules.timing.driftPPM
         options.gateLag = rules.timing.lag
         options.weather = mischief.fairWeather
-        options.filtersReplays = mischief.filtersReplays
+        options.echoes = options.isHard && Echoes.sound(seed)
+        options.filtersReplays = mischief.filtersReplays && !options.echoes
         if options.canary == .clockBeyondRho { options.driftPPM = 200_000 }
         var world = World(rules: rules, plan: plan, options: options, seed: seed &+ 1)
         world.run(until: Span(nanoseconds: options.minutes * 60_000_000_000))

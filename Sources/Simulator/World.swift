@@ -12,6 +12,7 @@ struct World {
     var plan: [PlannedAction]
     var checkers: Checkers
     var neighbours: Neighbours
+    var echoes: Echoes?
     var fingerprint = Fingerprint()
     var steps: UInt64 = 0
     var packets: UInt64 = 0
@@ -41,6 +42,7 @@ struct World {
         let count = rules.nodes.count + twins.count
         links = Links(nodes: count, weather: options.weather)
         checkers = Checkers(rules: rules, machines: count)
+        if options.echoes { echoes = Echoes(machines: count) }
         neighbours = Neighbours(machines: count, groups: rules.groups.count, seed: seed)
         lastSaid = Array(repeating: [], count: count)
         wasOpen = Array(repeating: Array(repeating: false, count: rules.groups.count), count: count)
@@ -68,6 +70,7 @@ struct World {
         while let entry = agenda.next(), entry.at <= end.nanoseconds {
             now = entry.at
             handle(entry)
+            if options.endsAtViolation, !checkers.violations.isEmpty { return }
         }
         now = end.nanoseconds
     }

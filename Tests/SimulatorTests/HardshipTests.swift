@@ -7,7 +7,7 @@ struct HardshipTests {
     @Test func everyKindIsInjected() {
         var kinds: [String] = []
         SimulateCommand.run(seeds: 1...12, minutes: 1) { report in kinds += report.faults.map(\.kind) }
-        for kind in ["frozen machine", "stalled disk", "full disk", "wall clock", "lost announcements"] {
+        for kind in ["frozen machine", "stalled disk", "full disk", "wall clock", "lost announcements", "lapsed gate"] {
             #expect(kinds.contains(kind), "\(kind)")
         }
     }
