@@ -22,6 +22,17 @@ struct LivenessRuleTests {
         #expect(fred.requests(trial: true).isEmpty)
     }
 
+    @Test func L1_aNodeThatNobodyHearsDoesNotCampaign() {
+        var fred = Bench(Bench.fred)
+        for _ in 0..<20 {
+            fred.hear(Bench.lucy, deaf: true)
+            fred.wait(100)
+        }
+        #expect(fred.requests(trial: true).isEmpty)
+        fred.hear(Bench.lucy)
+        #expect(!fred.requests(trial: true).isEmpty)
+    }
+
     @Test func L2_aHolderWithoutALeaseClosesAndAsksForNoMorePromises() throws {
         var fred = Bench(Bench.fred)
         fred.becomeHolder()
@@ -91,6 +102,27 @@ struct LivenessRuleTests {
         fred.wait(250, hearing: [Bench.lucy, Bench.ethyl])
         fred.ask(Bench.ethyl, term: 3)
         #expect(fred.grants.contains { $0.candidate.node == Bench.ethyl }, "its own vote binds it no longer")
+    }
+
+    /// - Returns: milliseconds from the end of a candidacy of term 1 that failed to the node's next trial.
+    private func retreat(of node: NodeIndex) throws -> Int {
+        var bench = Bench(node)
+        bench.wait(600, hearing: [Bench.lucy])
+        let (request, term) = try #require(bench.requests(trial: true).last)
+        bench.grant(request, term: term.rawValue, trial: true, from: Bench.lucy)
+        while !bench.beats.contains(where: { $0.1.release?.term == term }) { bench.wait(1, hearing: [Bench.lucy]) }
+        bench.forget()
+        var waited = 0
+        while bench.requests(trial: true).isEmpty, waited < 1_000 {
+            bench.wait(1, hearing: [Bench.lucy])
+            waited += 1
+        }
+        return waited
+    }
+
+    @Test func L4_afterACandidacyThatFailedNoTwoNodesWaitEquallyLong() throws {
+        #expect(try (40...60).contains(retreat(of: Bench.ethyl)), "half an interval, once")
+        #expect(try (90...110).contains(retreat(of: Bench.fred)), "twice")
     }
 
     @Test func L5_aHolderThatOthersHearIsNotCampaignedAgainst() {

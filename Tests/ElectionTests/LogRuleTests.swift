@@ -119,6 +119,23 @@ struct LogRuleTests {
         #expect(try log(fred).committed == 0)
     }
 
+    @Test func G3_anEarlierTermsEntryIsCommittedOnlyWithOneOfTheOwnTerm() throws {
+        var fred = Bench(Bench.fred)
+        fred.becomeHolder()
+        fred.wait(600)
+        fred.step(.withdrawn(Bench.office, try #require(fred.withdrawal)))
+        fred.forget()
+        fred.becomeHolder()
+        #expect(try log(fred).position(at: 1)?.term == Term(1))
+        #expect(try log(fred).last.term == Term(2))
+        fred.hear(Bench.lucy)
+        fred.receive(acknowledgement(fred, of: Bench.lucy, durable: 1, term: 2), from: Bench.lucy)
+        #expect(try log(fred).committed == 0, "a quorum has it, and a later holder may still lack it")
+        let last = try log(fred).last.index
+        fred.receive(acknowledgement(fred, of: Bench.lucy, durable: last, term: 2), from: Bench.lucy)
+        #expect(try log(fred).committed == last)
+    }
+
     @Test func G4_nobodyGetsAVoteWhoseLogEndsBeforeTheVotersOwn() throws {
         var lucy = follower()
         let held = entries([.held(lucy.life(Bench.fred), because: .elected)], after: .start, term: 1)

@@ -141,6 +141,20 @@ struct SafetyRuleTests {
         #expect(lucy.promises.isEmpty)
     }
 
+    @Test func S7_aPacketOfAnEarlierLifeSaysNothing() {
+        var lucy = Bench(Bench.lucy)
+        lucy.restart(Bench.fred)
+        lucy.wait(600, hearing: others)
+        lucy.certify(Bench.fred, term: 1, voters: others)
+        lucy.hear(Bench.fred, holding: true, term: 1)
+        let before = lucy.elector
+        let earlier = NodeLife(node: Bench.fred, incarnation: Incarnation(1))
+        let heartbeat = Heartbeat(safetyDigest: 7, configurationDigest: 7, heard: [], groups: [])
+        let packet = Packet(sender: earlier, sequence: Sequence(900), message: .heartbeat(heartbeat))
+        lucy.step(.received(Reception(packet: packet, relay: nil, proof: [2])))
+        #expect(lucy.elector == before)
+    }
+
     @Test func S8_aReleaseFreesOnlyPromisesToItsOwnLifeAndTerm() {
         var lucy = Bench(Bench.lucy)
         lucy.wait(600, hearing: others)
