@@ -110,9 +110,13 @@ struct LivenessRuleTests {
         bench.wait(600, hearing: [Bench.lucy])
         let (request, term) = try #require(bench.requests(trial: true).last)
         bench.grant(request, term: term.rawValue, trial: true, from: Bench.lucy)
-        while !bench.beats.contains(where: { $0.1.release?.term == term }) { bench.wait(1, hearing: [Bench.lucy]) }
-        bench.forget()
         var waited = 0
+        while !bench.beats.contains(where: { $0.1.release?.term == term }), waited < 1_000 {
+            bench.wait(1, hearing: [Bench.lucy])
+            waited += 1
+        }
+        bench.forget()
+        waited = 0
         while bench.requests(trial: true).isEmpty, waited < 1_000 {
             bench.wait(1, hearing: [Bench.lucy])
             waited += 1
