@@ -86,8 +86,9 @@ extension World {
     }
 
     /// What a node hears of releases frees it (S8).
-    mutating func noteReleases(_ reception: Reception, on place: Int) {
-        guard case .heartbeat(let heartbeat) = reception.packet.message else { return }
+    mutating func noteReleases(_ parcel: Parcel, on place: Int) {
+        guard case .received(let reception) = parcel.event, case .heartbeat(let heartbeat) = reception.packet.message
+        else { return }
         for beat in heartbeat.groups {
             guard let release = beat.release else { continue }
             checkers.bonds.free(place, self.place(of: beat.group), from: reception.packet.sender, term: release.term)

@@ -4,13 +4,13 @@ import Election
 /// it comes, and in the moments in which it would help most.
 struct Echoes {
     private struct Words {
-        private var newest: (life: Incarnation, event: Event)?
+        private var newest: (life: Incarnation, parcel: Parcel)?
         /// The last word of the life before.
-        private(set) var old: Event?
+        private(set) var old: Parcel?
 
-        mutating func note(_ event: Event, life: Incarnation) {
-            if let newest, newest.life < life { old = newest.event }
-            newest = (life, event)
+        mutating func note(_ parcel: Parcel, life: Incarnation) {
+            if let newest, newest.life < life { old = newest.parcel }
+            newest = (life, parcel)
         }
     }
 
@@ -28,20 +28,20 @@ struct Echoes {
         promises = votes
     }
 
-    mutating func note(_ packet: Packet, _ event: Event, from place: Int) {
+    mutating func note(_ packet: Packet, _ parcel: Parcel, from place: Int) {
         switch packet.message {
         case .heartbeat(let heartbeat) where heartbeat.groups.contains(where: \.holding):
-            claims[place].note(event, life: packet.sender.incarnation)
+            claims[place].note(parcel, life: packet.sender.incarnation)
         case .grant(let grant) where !grant.trial:
-            votes[Int(grant.candidate.node.rawValue)][place].note(event, life: grant.candidate.incarnation)
+            votes[Int(grant.candidate.node.rawValue)][place].note(parcel, life: grant.candidate.incarnation)
         case .promise(let promise):
-            promises[Int(promise.holder.node.rawValue)][place].note(event, life: promise.holder.incarnation)
+            promises[Int(promise.holder.node.rawValue)][place].note(parcel, life: promise.holder.incarnation)
         default: break
         }
     }
 
     /// - Returns: what comes to the sender itself, at once, and what comes to everybody after this packet.
-    func echo(of packet: Packet, from place: Int) -> (home: [Event], claim: Event?) {
+    func echo(of packet: Packet, from place: Int) -> (home: [Parcel], claim: Parcel?) {
         switch packet.message {
         case .heartbeat(let heartbeat):
             let isHolding = heartbeat.groups.contains(where: \.holding)
@@ -53,9 +53,9 @@ struct Echoes {
 }
 
 extension World {
-    mutating func echo(_ packet: Packet, _ event: Event, from place: Int) {
+    mutating func echo(_ packet: Packet, _ parcel: Parcel, from place: Int) {
         guard let (home, claim) = echoes?.echo(of: packet, from: place) else { return }
-        echoes?.note(packet, event, from: place)
+        echoes?.note(packet, parcel, from: place)
         for old in home { enter(old, to: place, at: now + 1_000) }
         guard let claim else { return }
         let late = now + links.weather.delayTo.nanoseconds + 1_000

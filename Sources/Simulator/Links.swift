@@ -6,7 +6,7 @@ struct Links {
     /// Bit `to` of `severed[from]`.
     private var severed: [UInt32]
     /// Old packets that may come again, the newest overwriting the oldest.
-    private var kept: [(event: Event, to: Int)] = []
+    private var kept: [(parcel: Parcel, to: Int)] = []
     private var keptNext = 0
 
     init(nodes: Int, weather: Weather) {
@@ -29,16 +29,16 @@ struct Links {
 
     mutating func mendAll() { for place in severed.indices { severed[place] = 0 } }
 
-    mutating func keep(_ event: Event, to: Int) {
+    mutating func keep(_ parcel: Parcel, to: Int) {
         if kept.count < 256 {
-            kept.append((event, to))
+            kept.append((parcel, to))
         } else {
-            kept[keptNext] = (event, to)
+            kept[keptNext] = (parcel, to)
             keptNext = (keptNext + 1) % kept.count
         }
     }
 
-    func old(_ randomness: inout Randomness) -> (event: Event, to: Int)? {
+    func old(_ randomness: inout Randomness) -> (parcel: Parcel, to: Int)? {
         kept.isEmpty ? nil : kept[randomness.index(of: kept.count)]
     }
 }
@@ -46,22 +46,22 @@ struct Links {
 extension World {
     /// Sends a packet, as its receiver will see it, over one link: lost, once, twice, late, out of order, as the weather
     /// has it.
-    mutating func post(_ event: Event, isRelayed: Bool = false, from: Int, to: Int) {
+    mutating func post(_ parcel: Parcel, isRelayed: Bool = false, from: Int, to: Int) {
         packets += 1
         let weather = links.weather
         if weather.replayPermille > 0 {
-            if !isRelayed, randomness.happens(20) { links.keep(event, to: to) }
+            if !isRelayed, randomness.happens(20) { links.keep(parcel, to: to) }
             if randomness.happens(UInt64(weather.replayPermille)), let old = links.old(&randomness) {
-                deliver(old.event, to: old.to, weather)
+                deliver(old.parcel, to: old.to, weather)
             }
         }
         guard links.delivers(from: from, to: to), !randomness.happens(UInt64(weather.lossPermille)) else { return }
-        deliver(event, to: to, weather)
-        if randomness.happens(UInt64(weather.duplicatePermille)) { deliver(event, to: to, weather) }
+        deliver(parcel, to: to, weather)
+        if randomness.happens(UInt64(weather.duplicatePermille)) { deliver(parcel, to: to, weather) }
     }
 
-    private mutating func deliver(_ event: Event, to: Int, _ weather: Weather) {
+    private mutating func deliver(_ parcel: Parcel, to: Int, _ weather: Weather) {
         let delay = randomness.within(weather.delayFrom.nanoseconds...weather.delayTo.nanoseconds)
-        enter(event, to: to, at: now + delay)
+        enter(parcel, to: to, at: now + delay)
     }
 }

@@ -8,21 +8,20 @@ extension Checkers {
     static func longestGap(_ rules: Rules) -> UInt64 { rules.timing.promise.nanoseconds * 5 }
 
     /// Whether the node could vote, by what is known of it from outside.
-    func isSound(_ machine: Machine, at now: UInt64) -> Bool {
-        guard let process = machine.process, machine.isRunning(at: now) else { return false }
+    func isSound(_ node: Int, _ machines: [Machine], at now: UInt64) -> Bool {
+        guard let process = machines[node].process, machines[node].isRunning(at: now) else { return false }
         // G7: until it has copied the logs it votes for nobody, for up to ten D.
-        if machine.wasWiped && process.ask({ $0.memory.needsFloor }) { return false }
-        return !machine.disk.hasFailed && !machine.disk.isFull
-            && machine.disk.latency < rules.timing.heartbeat.nanoseconds / 2
+        if machines[node].wasWiped && process.ask({ $0.memory.needsFloor }) { return false }
+        return !machines[node].disk.hasFailed && !machines[node].disk.isFull
+            && machines[node].disk.latency < rules.timing.heartbeat.nanoseconds / 2
             && process.ask { $0.isStorageSound && $0.rules.safetyDigest == rules.safetyDigest }
     }
 
-    func isEligible(_ machine: Machine, _ place: Int) -> Bool {
-        let group = rules.groups[place]
-        return group.priorities[Int(machine.node.rawValue)] > 0 && machine.linkIsUp
-            && machine.process?.ask { $0.isUnderMaintenance } != true
-            && (machine.dataPlaneIsUp || !group.needsDataPlane)
-            && group.checks.allSatisfy { $0.weight != 0 || machine.checks[Int($0.check)] }
+    func isEligible(_ node: Int, _ machines: [Machine], _ place: Int) -> Bool {
+        rules.groups[place].priorities[Int(machines[node].node.rawValue)] > 0 && machines[node].linkIsUp
+            && machines[node].process?.ask { $0.isUnderMaintenance } != true
+            && (machines[node].dataPlaneIsUp || !rules.groups[place].needsDataPlane)
+            && rules.groups[place].checks.allSatisfy { $0.weight != 0 || machines[node].checks[Int($0.check)] }
     }
 
     func priority(_ machine: Machine, _ place: Int) -> Int {
@@ -40,14 +39,14 @@ extension Checkers {
         _ place: Int, _ node: Int, _ machines: [Machine], _ links: Links, at now: UInt64
     ) -> Bool {
         // The second machine of a node that runs twice isn't a voter more.
-        guard node < rules.nodes.count, isSound(machines[node], at: now), isEligible(machines[node], place) else {
+        guard node < rules.nodes.count, isSound(node, machines, at: now), isEligible(node, machines, place) else {
             return false
         }
         if rules.groups[place].mode == .pair { return true }
         guard rules.nodes[node].votes else { return false }
         var voters = 0
         for other in rules.nodes.indices where rules.nodes[other].votes {
-            if other == node || links.connects(node, other), isSound(machines[other], at: now) { voters += 1 }
+            if other == node || links.connects(node, other), isSound(other, machines, at: now) { voters += 1 }
         }
         return voters >= quorum
     }
@@ -66,16 +65,19 @@ extension Checkers {
         if !links.isFair(rules) || offences.isGoingOn { lastDisturbance = now }
         for place in rules.groups.indices {
             let isMajority = rules.groups[place].mode == .majority
+            var holders: [Int] = []
             for index in machines.indices {
+                guard machines[index].gates[place].isOpen(at: now) else {
+                    if unfitSince[index][place] != nil { unfitSince[index][place] = nil }
+                    continue
+                }
                 checkFitness(place, of: index, machines, at: now)
+                if now >= machines[index].frozenUntil { holders.append(index) }
                 guard isMajority else { continue }
                 checkLease(place, of: index, machines, at: now)
                 checkSupport(place, of: index, machines, at: now)
             }
             if !isMajority { lookAtPair(place, machines, links, at: now) }
-            let holders = machines.indices.filter {
-                machines[$0].gates[place].isOpen(at: now) && now >= machines[$0].frozenUntil
-            }
             if isMajority { checkAlone(holders, machines, links, at: now) }
             if !holders.isEmpty
                 || !machines.indices.contains(where: { couldHold(place, $0, machines, links, at: now) })
@@ -85,7 +87,7 @@ extension Checkers {
             }
             checkGap(place, machines, at: now)
             if !isMajority, holders.count > 1, now - lastDisturbance > Self.longestGap(rules),
-                links.connects(holders[0], holders[1]), holders.allSatisfy({ isSound(machines[$0], at: now) })
+                links.connects(holders[0], holders[1]), holders.allSatisfy({ isSound($0, machines, at: now) })
             {
                 violate(.pairIsSingle, at: now, "both hold \(rules.groups[place].name), connected and undisturbed")
             }
@@ -94,9 +96,7 @@ extension Checkers {
 
     /// Whoever mustn't hold gives up at once, and what that takes is over before the next look but one.
     private mutating func checkFitness(_ place: Int, of index: Int, _ machines: [Machine], at now: UInt64) {
-        guard machines[index].gates[place].isOpen(at: now), machines[index].isRunning(at: now),
-            !isEligible(machines[index], place)
-        else {
+        guard machines[index].isRunning(at: now), !isEligible(index, machines, place) else {
             unfitSince[index][place] = nil
             return
         }
@@ -145,7 +145,8 @@ extension Checkers {
         for place in rules.groups.indices {
             if isForked(place, machines) { continue }
             let name = rules.groups[place].name
-            let holders = machines.filter { $0.gates[place].isOpen(at: now) }
+            let places = machines.indices.filter { machines[$0].gates[place].isOpen(at: now) }
+            let holders = places.map { machines[$0] }
             guard let best = candidate(place, machines, links, at: now) else {
                 if let holder = holders.first {
                     violate(.bestHolds, at: now, "\(rules.name(of: holder.node)) holds \(name) and shouldn't")
@@ -165,7 +166,7 @@ extension Checkers {
             let mayStay =
                 offences.offenders.contains(best.node) || view?.isPinned == true
                 || rules.groups[place].preemptAfter == nil || isDamped
-            if holder.node != best.node && !(mayStay && isEligible(holder, place)) {
+            if holder.node != best.node && !(mayStay && isEligible(places[0], machines, place)) {
                 violate(
                     .bestHolds, at: now,
                     "\(rules.name(of: holder.node)) holds \(name), \(rules.name(of: best.node)) is better")

@@ -104,12 +104,13 @@ extension Checkers {
         _ place: Int, _ log: ReplicatedLog, _ process: Process?, _ machines: [Machine], at now: UInt64
     ) {
         guard let end = log.position(at: log.committed), offences.offenders.count == 0,
-            !machines.contains(where: \.wasWiped)
+            !machines.indices.contains(where: { machines[$0].wasWiped })
         else { return }
-        let having = machines.count { machine in
-            let own = machine.disk.durableLogs[place]
-            return rules.nodes[Int(machine.node.rawValue)].votes
-                && (own.base.index >= end.index || own.position(at: end.index)?.hash == end.hash)
+        let having = rules.nodes.indices.count { node in
+            let base = machines[node].disk.durableLogs[place].base.index
+            return rules.nodes[node].votes
+                && (base >= end.index
+                    || machines[node].disk.durableLogs[place].position(at: end.index)?.hash == end.hash)
         }
         let what = "entry \(end.index) of \(rules.groups[place].name) is committed"
         if having < quorum { violate(.committedByQuorum, at: now, "\(what), and on \(having) disks") }
@@ -119,8 +120,8 @@ extension Checkers {
         }
     }
 
-    /// G4, of votes and of trials: since it asked, the candidate's log has become no shorter, and the voter's no longer.
-    mutating func checkHelp(_ grant: Grant, in place: Int, by index: Int, _ machines: [Machine], at now: UInt64) {
+    /// G4, of votes and of one trial in four: since it asked, the candidate's log has become no shorter, and the voter's no longer.
+    mutating func checkHelp(_ grant: Grant, by index: Int, _ machines: [Machine], at now: UInt64) {
         guard offences.offenders.count == 0,
             let candidate = machines[Int(grant.candidate.node.rawValue)].process,
             candidate.ask({ $0.ownLife == grant.candidate }),
@@ -131,7 +132,7 @@ extension Checkers {
         let (voter, asker) = (rules.name(of: machines[index].node), rules.name(of: grant.candidate.node))
         violate(
             .completeLog, at: now,
-            "\(voter), whose log of \(rules.groups[place].name) has entry \(own.index), helps \(asker), which is at "
+            "\(voter), whose log of group \(grant.group.rawValue) has entry \(own.index), helps \(asker), which is at "
                 + "\(known.index)")
     }
 
@@ -169,8 +170,8 @@ extension Checkers {
             let holder = machines.first(where: { $0.gates[place].isOpen(at: now) }),
             let log = holder.process?.elector.log(of: id)
         else { return }
-        for machine in machines
-        where isSound(machine, at: now)
+        for (index, machine) in machines.enumerated()
+        where isSound(index, machines, at: now)
             && links.connects(
                 Int(machine.node.rawValue), Int(holder.node.rawValue))
         {

@@ -14,7 +14,7 @@ struct Machine {
     /// A pause that falls into the middle of the next step's effects.
     var stall: Span?
     /// What came while the daemon stood still, oldest first; packets only up to `inboxLimit`.
-    var inbox: [Event] = []
+    var inbox: [Parcel] = []
     /// What a stall interrupted, to be done first when the daemon runs on.
     var unfinished: [Effect] = []
     /// What the clock read when those were decided.
@@ -46,19 +46,28 @@ struct Machine {
 
 /// A daemon's process: the elector and the little that the shell keeps beside it.
 final class Process {
-    var elector: Elector
+    // Each is asked for and changed within one call, on one thread: what would be checked at every access can't happen.
+    @exclusivity(unchecked) var elector: Elector
     let life: UInt32
     /// True time of the earliest entered timer; `.max` for none.
-    var timerAt: UInt64 = .max
+    @exclusivity(unchecked) var timerAt: UInt64 = .max
+    /// When the deadline comes that the timer was last set for, by the clock of then.
+    @exclusivity(unchecked) var aim: Aim?
     /// The newest heartbeat of each node that came directly, as signed, for passing on.
-    var newest: [Packet?]
-    var windows: [ReplayWindow]
-    var recording: Recording?
-    var stepsToRecord: Int
+    @exclusivity(unchecked) var newest: [Parcel?]
+    @exclusivity(unchecked) var windows: [ReplayWindow]
+    @exclusivity(unchecked) var recording: Recording?
+    @exclusivity(unchecked) var stepsToRecord: Int
     /// Changes of logs that the next write takes with it.
     var unwritten: [LogChange] = []
     /// What was last told of each group's log.
     var lastTold: [String]
+
+    struct Aim {
+        var deadline: Instant
+        var clock: NodeClock
+        var due: UInt64
+    }
 
     init(rules: Rules, life: UInt32, stepsToRecord: Int) {
         elector = Elector(rules: rules)
@@ -68,6 +77,14 @@ final class Process {
         windows = Array(repeating: ReplayWindow(), count: rules.nodes.count)
         self.stepsToRecord = stepsToRecord
         recording = stepsToRecord > 0 ? Recording(rules: rules) : nil
+    }
+
+    /// True time of a deadline; most steps leave it where it was.
+    func due(_ deadline: Instant, by clock: NodeClock) -> UInt64 {
+        if let aim, aim.deadline == deadline, aim.clock == clock { return aim.due }
+        let due = clock.trueTime(of: deadline)
+        aim = Aim(deadline: deadline, clock: clock, due: due)
+        return due
     }
 
     /// Asks the elector in its place: to read it out of a class would be to copy it.
@@ -80,12 +97,12 @@ struct ReplayWindow {
     private var newest: UInt64 = 0
     private var seen: UInt64 = 0
 
-    mutating func admits(_ packet: Packet) -> Bool {
-        if packet.sender.incarnation < incarnation { return false }
-        let sequence = packet.sequence.rawValue
-        if packet.sender.incarnation > incarnation {
+    mutating func admits(_ label: Parcel.Label) -> Bool {
+        if label.sender.incarnation < incarnation { return false }
+        let sequence = label.sequence.rawValue
+        if label.sender.incarnation > incarnation {
             self = ReplayWindow()
-            incarnation = packet.sender.incarnation
+            incarnation = label.sender.incarnation
         }
         if sequence > newest {
             let distance = sequence - newest

@@ -124,25 +124,32 @@ extension Checkers {
     mutating func checkClients(_ neighbours: Neighbours, _ machines: [Machine], at now: UInt64, isEnd: Bool) {
         for place in rules.groups.indices {
             let holders = machines.indices.filter { machines[$0].gates[place].answers(at: now) }
-            guard holders.count == 1, let holder = holders.first else {
-                // Who had the last word while both announced themselves isn't known: clients have to ask.
-                clients.settledFrom[place] = now + (holders.isEmpty ? Neighbours.settled : Neighbours.contested)
-                clients.since[place] = now
-                continue
-            }
-            if clients.holder[place] != holder || !machines[holder].isRunning(at: now) {
-                clients.holder[place] = holder
-                clients.since[place] = now
-                clients.settledFrom[place] = max(clients.settledFrom[place], now + Neighbours.settled)
-            }
-            let wrong = neighbours.caches[place].contains { $0 != holder }
-            let isSettled = now > clients.settledFrom[place] && neighbours.losesNothing(since: clients.since[place])
-            if wrong, isSettled || isEnd, !clients.isReported {
-                clients.isReported = true
-                let name = rules.name(of: machines[holder].node)
-                violate(
-                    .clientsFollow, at: now, "\(name) holds \(rules.groups[place].name), and clients send elsewhere")
-            }
+            checkClients(of: place, sendingTo: holders, neighbours, machines, at: now, isEnd: isEnd)
+        }
+    }
+
+    mutating func checkClients(
+        of place: Int, sendingTo holders: [Int], _ neighbours: Neighbours, _ machines: [Machine], at now: UInt64,
+        isEnd: Bool
+    ) {
+        guard holders.count == 1, let holder = holders.first else {
+            // Who had the last word while both announced themselves isn't known: clients have to ask.
+            clients.settledFrom[place] = now + (holders.isEmpty ? Neighbours.settled : Neighbours.contested)
+            clients.since[place] = now
+            return
+        }
+        if clients.holder[place] != holder || !machines[holder].isRunning(at: now) {
+            clients.holder[place] = holder
+            clients.since[place] = now
+            clients.settledFrom[place] = max(clients.settledFrom[place], now + Neighbours.settled)
+        }
+        let wrong = neighbours.caches[place].contains { $0 != holder }
+        let isSettled = now > clients.settledFrom[place] && neighbours.losesNothing(since: clients.since[place])
+        if wrong, isSettled || isEnd, !clients.isReported {
+            clients.isReported = true
+            let name = rules.name(of: machines[holder].node)
+            violate(
+                .clientsFollow, at: now, "\(name) holds \(rules.groups[place].name), and clients send elsewhere")
         }
     }
 }
@@ -181,7 +188,7 @@ extension World {
         for group in rules.groups.indices {
             let holders = machines.indices.filter { machines[$0].gates[group].answers(at: now) }
             neighbours.ask(group, holders: holders, at: now)
+            checkers.checkClients(of: group, sendingTo: holders, neighbours, machines, at: now, isEnd: false)
         }
-        checkers.checkClients(neighbours, machines, at: now, isEnd: false)
     }
 }

@@ -3,7 +3,7 @@ import Election
 /// A node's monotonic clock: it has its own zero and its own rate, which may change, and it never goes back.
 ///
 /// True time is the simulation's, in nanoseconds from its beginning; no node can see it.
-struct NodeClock {
+struct NodeClock: Equatable {
     private var trueBase: UInt64 = 0
     private var localBase: UInt64
     /// How much too fast, in parts per million; negative for too slow.

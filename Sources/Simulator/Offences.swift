@@ -256,7 +256,7 @@ extension World {
         let packet = Packet(sender: life, sequence: sequence, message: message)
         var writer = ByteWriter(reserving: 32)
         packet.encode(to: &writer)
-        let arrival = Event.received(Reception(packet: packet, relay: nil, proof: writer.bytes))
+        let arrival = Parcel(packet, proof: writer.bytes)
         for peer in places(of: asker.node) { post(arrival, from: place, to: peer) }
     }
 

@@ -19,8 +19,8 @@ extension World {
                 checkBonds(packet.message, from: place, decidedAt: decidedAt)
                 send(packet, to: destination, from: place, life: life)
             case .relay(let origin, let peer):
-                guard let packet = process.newest[Int(origin.rawValue)], !machines[place].lies else { continue }
-                let copy = Event.received(Reception(packet: packet, relay: machines[place].node))
+                let newest = process.newest[Int(origin.rawValue)]
+                guard !machines[place].lies, let copy = newest?.relayed(by: machines[place].node) else { continue }
                 for other in places(of: peer) { post(copy, isRelayed: true, from: place, to: other) }
             case .openGate(let group, let until): openGate(group, until: until, on: place, life, decidedAt)
             case .takeAddresses(let group, _): takeAddresses(group, on: place)
@@ -101,8 +101,8 @@ extension World {
     private mutating func send(_ packet: Packet, to destination: Destination, from place: Int, life: UInt32) {
         var proof: [UInt8] = []
         let packet = machines[place].lies ? falsified(packet) : packet
-        if case .grant(let grant) = packet.message {
-            checkers.checkHelp(grant, in: self.place(of: grant.group), by: place, machines, at: now)
+        if case .grant(let grant) = packet.message, !grant.trial || steps & 3 == 0 {
+            checkers.checkHelp(grant, by: place, machines, at: now)
         }
         switch packet.message {
         case .grant(let grant) where !grant.trial:
@@ -121,7 +121,7 @@ extension World {
             narrateOnce(place, "asks for votes\(groupName(of: request.group)) in term \(request.term.rawValue)")
         default: break
         }
-        let arrival = Event.received(Reception(packet: packet, relay: nil, proof: proof))
+        let arrival = Parcel(packet, proof: proof)
         if echoes != nil { echo(packet, arrival, from: place) }
         switch destination {
         case .everyone:

@@ -18,10 +18,11 @@ struct World {
     var packets: UInt64 = 0
     /// Of the rules, at hand.
     private let groupIDs: [GroupID]
+    private let timer = Parcel(.timer)
     /// Used again for each step's effects.
     private var scratch = ByteWriter(reserving: 1024)
     /// Entered events, by slot; free slots are used again.
-    private var events: [Event] = []
+    private var parcels: [Parcel] = []
     private var freeSlots: [UInt32] = []
     /// What people read: only filled when asked for.
     var narration: [(at: UInt64, line: String)] = []
@@ -79,15 +80,15 @@ struct World {
         let place = Int(entry.node)
         switch entry.kind {
         case .event:
-            let event = events[Int(entry.slot)]
+            let parcel = parcels[Int(entry.slot)]
             freeSlots.append(entry.slot)
-            if entry.life == 0 || machines[place].process?.life == entry.life { happen(event, to: place) }
+            if entry.life == 0 || machines[place].process?.life == entry.life { happen(parcel, to: place) }
         case .timer:
             guard let process = machines[place].process, process.life == entry.life, process.timerAt == entry.at else {
                 return
             }
             process.timerAt = .max
-            happen(.timer, to: place)
+            happen(timer, to: place)
         case .written: written(place, life: entry.life)
         case .resume: resume(place)
         case .action: act(plan[Int(entry.slot)].action)
@@ -102,43 +103,47 @@ struct World {
 
     /// Enters something that will happen to a node; with a life, only if it is still in that life then.
     mutating func enter(_ event: Event, to place: Int, at: UInt64, life: UInt32 = 0) {
+        enter(Parcel(event), to: place, at: at, life: life)
+    }
+
+    mutating func enter(_ parcel: Parcel, to place: Int, at: UInt64, life: UInt32 = 0) {
         if let slot = freeSlots.popLast() {
-            events[Int(slot)] = event
+            parcels[Int(slot)] = parcel
             agenda.enter(.event, at: at, node: UInt8(place), life: life, slot: slot)
         } else {
-            events.append(event)
-            agenda.enter(.event, at: at, node: UInt8(place), life: life, slot: UInt32(events.count - 1))
+            parcels.append(parcel)
+            agenda.enter(.event, at: at, node: UInt8(place), life: life, slot: UInt32(parcels.count - 1))
         }
     }
 
     /// Lets the node see an event now, or when it runs again.
-    private mutating func happen(_ event: Event, to place: Int) {
+    private mutating func happen(_ parcel: Parcel, to place: Int) {
         guard machines[place].process != nil, !machines[place].hasLeft else { return }
         guard now >= machines[place].pausedUntil else {
             // The socket's buffer overflows; what the shell itself has to say doesn't.
-            if case .received = event, machines[place].inbox.count >= Machine.inboxLimit { return }
-            machines[place].inbox.append(event)
+            if parcel.label != nil, machines[place].inbox.count >= Machine.inboxLimit { return }
+            machines[place].inbox.append(parcel)
             return
         }
-        step(event, on: place)
+        step(parcel, on: place)
     }
 
     /// The shell's work: hand the event to the elector, then carry its effects out.
-    mutating func step(_ event: Event, on place: Int) {
+    mutating func step(_ parcel: Parcel, on place: Int) {
         guard let process = machines[place].process else { return }
-        let local = reading(of: place, for: event)
-        if case .received(let reception) = event {
-            guard admit(reception, by: process, on: place) else { return }
-            noteReleases(reception, on: place)
-            if machines[place].lies { lie(to: reception, on: place) }
+        let local = reading(of: place, for: parcel)
+        if let label = parcel.label {
+            guard admit(parcel, label, by: process, on: place) else { return }
+            if label.releases { noteReleases(parcel, on: place) }
+            if machines[place].lies, case .received(let reception) = parcel.event { lie(to: reception, on: place) }
         }
-        let effects = process.step(event, at: local)
+        let effects = process.step(parcel.event, at: local)
         steps += 1
         // Of other steps' effects the instants of what comes of them tell.
         let isPrinted = process.stepsToRecord > 0 || steps & 7 == 0
         let effectsPrint = effects.isEmpty || !isPrinted ? 0 : Fingerprint.of(effects, &scratch)
         fingerprint.add(now &+ UInt64(place) &+ effectsPrint)
-        process.record(event, at: local, effects: effects, print: effectsPrint)
+        process.record(parcel.event, at: local, effects: effects, print: effectsPrint)
         if let stall = machines[place].stall, !effects.isEmpty {
             machines[place].stall = nil
             let split = randomness.index(of: effects.count + 1)
@@ -152,26 +157,26 @@ struct World {
         setTimer(of: place)
     }
 
-    private func reading(of place: Int, for event: Event) -> Instant {
+    private func reading(of place: Int, for parcel: Parcel) -> Instant {
         let local = machines[place].clock.reading(at: now)
-        guard options.canary == .bootSilenceSkipped, event.beginsLife else { return local }
+        guard options.canary == .bootSilenceSkipped, parcel.event.beginsLife else { return local }
         return Instant(nanoseconds: local.nanoseconds - min(local.nanoseconds, rules.timing.promise.nanoseconds * 2))
     }
 
-    private func admit(_ reception: Reception, by process: Process, on place: Int) -> Bool {
-        let sender = Int(reception.packet.sender.node.rawValue)
-        if reception.packet.sender.node == machines[place].node || reception.relay != nil { return true }
+    private func admit(_ parcel: Parcel, _ label: Parcel.Label, by process: Process, on place: Int) -> Bool {
+        let sender = Int(label.sender.node.rawValue)
+        if label.sender.node == machines[place].node || label.isRelayed { return true }
         // A liar numbers its packets as it likes.
-        if options.filtersReplays, !machines[sender].lies, !process.windows[sender].admits(reception.packet) {
+        if options.filtersReplays, !machines[sender].lies, !process.windows[sender].admits(label) {
             return false
         }
-        if case .heartbeat = reception.packet.message { process.newest[sender] = reception.packet }
+        if label.isHeartbeat { process.newest[sender] = parcel }
         return true
     }
 
     private mutating func setTimer(of place: Int) {
         guard let process = machines[place].process, let deadline = process.ask({ $0.nextDeadline }) else { return }
-        let due = max(machines[place].clock.trueTime(of: deadline), now)
+        let due = max(process.due(deadline, by: machines[place].clock), now)
         if due == .max { return }
         let at = due + (options.isPlain ? 0 : randomness.below(options.wakeLatency.nanoseconds + 1))
         if at < process.timerAt {
@@ -206,11 +211,8 @@ struct World {
     }
 
     /// Packets of several peers wait in no particular order; what the shell itself has to say keeps its own.
-    private mutating func arbitraryPacket(_ inbox: [Event]) -> Int {
-        let packets = inbox.prefix(4).prefix { event in
-            if case .received = event { return true }
-            return false
-        }
+    private mutating func arbitraryPacket(_ inbox: [Parcel]) -> Int {
+        let packets = inbox.prefix(4).prefix { $0.label != nil }
         return packets.isEmpty ? 0 : randomness.index(of: packets.count)
     }
 
