@@ -127,10 +127,18 @@ MUTATIONS = [
     Mutation("S12", "a new state directory thinks that it has voted before", "Elector.swift",
              "needsFloor = start.memory?.needsFloor ?? true", "needsFloor = start.memory?.needsFloor ?? !MUTANT"),
     omit("I5", "forgets its ballots at a restart", "Elector.swift", "groups[place].ballot = kept.ballot"),
+    # The count of votes alone would be no error: each vote is one voter's answer to a request, and without a quorum of
+    # these `extendLease` leaves the lease at zero, which the line below it refuses.
     Mutation("I1", "wins with its own vote", "Candidacy.swift", "guard candidacy.votes.count >= quorum else",
-             "guard candidacy.votes.count >= (MUTANT ? 1 : quorum) else"),
+             "guard candidacy.votes.count >= (MUTANT ? 1 : quorum) else",
+             also=(("holding.extendLease(quorum: quorum, lease: rules.timing.lease)",
+                    "holding.extendLease(quorum: MUTANT ? 1 : quorum, lease: rules.timing.lease)"),)),
+    # Nor this alone: what answers a trial echoes the trial's number, and a candidacy's requests have others (S1).
     Mutation("I1", "counts a trial as a vote", "Candidacy.swift", "guard !grant.trial, grant.term == candidacy.term,",
-             "guard MUTANT || !grant.trial, grant.term == candidacy.term,"),
+             "guard MUTANT || !grant.trial, grant.term == candidacy.term,",
+             also=(("candidacy.requests.first(where: { $0.sequence == grant.round })?.sentAt",
+                    "(MUTANT && grant.trial ? candidacy.requests.last"
+                    " : candidacy.requests.first(where: { $0.sequence == grant.round }))?.sentAt"),)),
     Mutation("I3", "takes a lease for twice as long", "Holding.swift", "leaseUntil = max(leaseUntil, answered + lease)",
              "leaseUntil = max(leaseUntil, answered + (MUTANT ? lease * 2 : lease))"),
     grant("I3", "counts itself although it promised another", "Holding.swift",
