@@ -37,6 +37,19 @@ struct RequestHeadTests {
         #expect(try accepted(HeadTrial.request(all)).consumed == all.count)
     }
 
+    @Test("every byte that RFC 9110 lets a token have may stand in a name and a method, and no other")
+    func tokens() throws {
+        let tokens = Set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+        for byte in UInt8.min...UInt8.max {
+            let field = bytes("GET / HTTP/1.1\r\nHost: a\r\nx") + [byte] + bytes("y: b\r\n\r\n")
+            // A colon there ends the name, and the rest is the value.
+            let isPart = tokens.contains(byte) || byte == UInt8(ascii: ":")
+            #expect((HeadTrial.request(field) != .rejected(400)) == isPart, "\(byte) in a name")
+            let method = bytes("X") + [byte] + bytes("Y / HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect((HeadTrial.request(method) != .rejected(400)) == tokens.contains(byte), "\(byte) in a method")
+        }
+    }
+
     @Test(
         "heads that two parsers could read differently are refused",
         arguments: [

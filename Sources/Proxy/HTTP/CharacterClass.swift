@@ -1,6 +1,7 @@
 /// Which bytes may stand where in a message head (RFC 9110 section 5.6, RFC 9112).
 ///
-/// Classes are bit sets in two words: no table in memory, and no lazily initialised global on the data path.
+/// Classes are bit sets in two words: no lazily initialised global on the data path. Names are checked byte by byte by
+/// way of a table that lies in the program.
 enum CharacterClass {
     static let space: UInt8 = 0x20
     static let tab: UInt8 = 0x09
@@ -19,6 +20,22 @@ enum CharacterClass {
     /// tchar of RFC 9110 section 5.6.2: methods and field names consist of these.
     @inline(__always)
     static func isToken(_ byte: UInt8) -> Bool { contains(0x03ff_6cfa_0000_0000, 0x57ff_ffff_c7ff_fffe, byte) }
+
+    /// The first index in `start..<end` that is no tchar; `end` if there is none.
+    @inline(__always)
+    static func endOfToken(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ end: Int) -> Int {
+        // `1` for each tchar.
+        let table: StaticString = """
+            0000000000000000000000000000000001011111001101101111111111000000\
+            0111111111111111111111111110001111111111111111111111111111101010\
+            0000000000000000000000000000000000000000000000000000000000000000\
+            0000000000000000000000000000000000000000000000000000000000000000
+            """
+        let classes = table.utf8Start
+        var i = start
+        while i < end, classes[Int(bytes[i])] == 0x31 { i &+= 1 }
+        return i
+    }
 
     /// cookie-octet of RFC 6265 section 4.1.1.
     static func isCookieOctet(_ byte: UInt8) -> Bool { contains(0xf7ff_effa_0000_0000, 0x7fff_ffff_efff_ffff, byte) }

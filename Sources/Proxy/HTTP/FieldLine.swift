@@ -21,8 +21,7 @@ struct FieldLine {
     @inline(__always)
     mutating func scan(_ bytes: UnsafePointer<UInt8>, at position: Int, limit: Int) -> Scan {
         start = position
-        var i = position
-        while i < limit, CharacterClass.isToken(bytes[i]) { i &+= 1 }
+        var i = CharacterClass.endOfToken(bytes, position, limit)
         if i == limit { return .incomplete }
         if i == position { return scanEnd(bytes, at: position, limit: limit) }
         if bytes[i] != CharacterClass.colon { return .malformed }

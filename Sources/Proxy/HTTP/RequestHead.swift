@@ -114,8 +114,7 @@ struct RequestHead {
     private mutating func parseRequestLine(
         _ bytes: UnsafePointer<UInt8>, _ start: Int, _ limit: Int, _ next: inout Int
     ) -> HeadVerdict {
-        var i = start
-        while i < limit, CharacterClass.isToken(bytes[i]) { i &+= 1 }
+        var i = CharacterClass.endOfToken(bytes, start, limit)
         if i &- start > HeadLimit.method { return .rejected(400) }
         if i == limit { return .incomplete }
         if i == start || bytes[i] != CharacterClass.space { return .rejected(400) }
