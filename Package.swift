@@ -25,10 +25,11 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"])]),
+        .systemLibrary(name: "CNettle", pkgConfig: "nettle", providers: [.apt(["nettle-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLinux"),
         module("Election"),
-        module("Sodium", ["CSodium"]),
+        module("Sodium", ["CSodium", "CNettle"]),
         module("Wire", ["Election", "Sodium"]),
         module("Journal", ["Election", "Sodium", "CZlib", "CLinux"]),
         module("Replay", ["Journal", "Election"]),

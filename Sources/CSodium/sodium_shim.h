@@ -35,14 +35,3 @@ static inline int electd_blake2b_final(const electd_blake2b_state *state, uint8_
 static inline int electd_blake2b_hash(uint8_t *digest, size_t digest_count, const uint8_t *bytes, size_t count) {
     return crypto_generichash(digest, digest_count, bytes, count, NULL, 0);
 }
-
-/* SHA-256 of one byte that says what is hashed, then one or two strings: the leaves and nodes of RFC 6962. */
-static inline void electd_sha256_tagged(uint8_t *digest, uint8_t tag, const uint8_t *first, size_t first_count,
-                                        const uint8_t *second, size_t second_count) {
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, &tag, 1);
-    crypto_hash_sha256_update(&state, first, first_count);
-    if (second_count > 0) crypto_hash_sha256_update(&state, second, second_count);
-    crypto_hash_sha256_final(&state, digest);
-}

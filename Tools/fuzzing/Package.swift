@@ -16,10 +16,11 @@ let package = Package(
     name: "electd",
     targets: [
         .systemLibrary(name: "CSodium", pkgConfig: "libsodium"),
+        .systemLibrary(name: "CNettle", pkgConfig: "nettle"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
         .systemLibrary(name: "CLinux"),
         module("Election"),
-        module("Sodium", ["CSodium"]),
+        module("Sodium", ["CSodium", "CNettle"]),
         module("Wire", ["Election", "Sodium"]),
         module("Journal", ["Election", "Sodium", "CZlib", "CLinux"]),
         module("Proxy", ["CLinux"]),
