@@ -2,9 +2,11 @@ import Election
 import Sodium
 
 /// One record of a segment. Specs/journal.md gives each kind's bytes.
-package indirect enum JournalRecord: Hashable, Sendable {
+///
+/// What is rare is boxed; steps come by the million.
+package enum JournalRecord: Hashable, Sendable {
     /// The first record of every segment.
-    case opening(Opening)
+    indirect case opening(Opening)
     /// Something happened, and the election decided.
     case step(Step)
     /// Ends a run of quiet steps: what the digests of all their effects come to.
@@ -12,18 +14,18 @@ package indirect enum JournalRecord: Hashable, Sendable {
     /// The first 16 bytes of the BLAKE2b-256 of the election's state after the step before.
     case state([UInt8])
     /// Ends an epoch.
-    case checkpoint(Checkpoint)
+    indirect case checkpoint(Checkpoint)
     /// What the start of the daemon found of the segment before.
-    case recovery(Recovery)
+    indirect case recovery(Recovery)
     case closing(Closing)
     /// A peer's word for one of this journal's checkpoints.
-    case cosignature(Cosignature)
+    indirect case cosignature(Cosignature)
     /// This node's word for a peer's checkpoint, written before it leaves.
-    case witnessed(Witnessed)
+    indirect case witnessed(Witnessed)
     /// The disk is full, or has room again.
     case room(Room)
     /// Older segments were deleted.
-    case pruned(Pruned)
+    indirect case pruned(Pruned)
 
     package static func stateDigest(of state: [UInt8]) -> [UInt8] { Array(Blake2b.hash(state).prefix(16)) }
 

@@ -31,15 +31,15 @@ enum QuietStream {
 
 /// What the next event of a stream is guessed from.
 package struct StreamState {
-    /// The last event's encoding.
-    package private(set) var bytes: [UInt8] = []
-    /// The next one's, as far as anybody can tell: each byte goes on by its step. Patched, then taken.
-    package var guess: [UInt8] = []
-    /// By how much each byte is expected to change. A change has to come twice running to become the step: a number
-    /// that counts up keeps its step over a carry or a lost packet, and one that only shakes is expected to stay.
-    private var steps: [UInt8] = []
-    /// By how much each byte changed last.
-    private var changes: [UInt8] = []
+    /// Bytes of the last event's encoding.
+    private var count = 0
+    /// Of a row: `count`, and zeros up to whole lanes.
+    private var width = 0
+    /// Four rows in one array, since each step of a journal touches all of them: the last event's encoding; the next
+    /// one's as far as anybody can tell, for each byte goes on by its step; the steps; and by how much each byte changed
+    /// last. A change has to come twice running to become the step: a number that counts up keeps its
+    /// step over a carry or a lost packet, and one that only shakes is expected to stay.
+    private var rows: [UInt8] = []
     var instant: UInt64
     /// Between the last two; nil before there were two.
     var interval: UInt64?
@@ -52,7 +52,12 @@ package struct StreamState {
         var head: UInt64 = 0
     }
 
+    private static let lane = SIMD16<UInt8>.scalarCount
+
     package init(at instant: UInt64) { self.instant = instant }
+
+    package var bytes: ArraySlice<UInt8> { rows[..<count] }
+    package var guess: ArraySlice<UInt8> { rows[width..<width + count] }
 
     /// Intervals shake by some milliseconds, and what was late isn't late by twice as much the next time.
     private static let grain: UInt64 = 10_000_000
@@ -66,28 +71,41 @@ package struct StreamState {
 
     /// The stream's first event, or one of another length than the last.
     package mutating func begin(with event: [UInt8]) {
-        bytes = event
-        guess = event
-        steps = [UInt8](repeating: 0, count: event.count)
-        changes = steps
+        count = event.count
+        width = (count + Self.lane - 1) / Self.lane * Self.lane
+        rows = Array(repeating: 0, count: 4 * width)
+        rows.replaceSubrange(..<count, with: event)
+        correct(to: event)
+    }
+
+    /// The stream's next event, of the length of the last, in place of the guess.
+    package mutating func correct(to event: [UInt8]) {
+        precondition(event.count == count, "an event of another length begins the stream anew")
+        rows.replaceSubrange(width..<width + count, with: event)
+    }
+
+    /// One byte of the guess; false where there is none.
+    mutating func correct(_ place: Int, to byte: UInt8) -> Bool {
+        guard place < count else { return false }
+        rows[width + place] = byte
+        return true
     }
 
     /// Makes the guess, which is the event by now, the last one, and guesses the next.
     package mutating func take() {
-        let count = bytes.count
-        guess.withUnsafeMutableBufferPointer { guess in
-            bytes.withUnsafeMutableBufferPointer { bytes in
-                steps.withUnsafeMutableBufferPointer { steps in
-                    changes.withUnsafeMutableBufferPointer { changes in
-                        for index in 0..<count {
-                            let change = guess[index] &- bytes[index]
-                            if change == changes[index] { steps[index] = change }
-                            changes[index] = change
-                            bytes[index] = guess[index]
-                            guess[index] &+= steps[index]
-                        }
-                    }
-                }
+        let width = width
+        rows.withUnsafeMutableBytes { rows in
+            for place in stride(from: 0, to: width, by: Self.lane) {
+                let last = rows.loadUnaligned(fromByteOffset: place, as: SIMD16<UInt8>.self)
+                let new = rows.loadUnaligned(fromByteOffset: width + place, as: SIMD16<UInt8>.self)
+                var steps = rows.loadUnaligned(fromByteOffset: 2 * width + place, as: SIMD16<UInt8>.self)
+                let changes = rows.loadUnaligned(fromByteOffset: 3 * width + place, as: SIMD16<UInt8>.self)
+                let change = new &- last
+                steps.replace(with: change, where: change .== changes)
+                rows.storeBytes(of: new, toByteOffset: place, as: SIMD16<UInt8>.self)
+                rows.storeBytes(of: new &+ steps, toByteOffset: width + place, as: SIMD16<UInt8>.self)
+                rows.storeBytes(of: steps, toByteOffset: 2 * width + place, as: SIMD16<UInt8>.self)
+                rows.storeBytes(of: change, toByteOffset: 3 * width + place, as: SIMD16<UInt8>.self)
             }
         }
     }

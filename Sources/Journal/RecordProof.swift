@@ -64,11 +64,11 @@ package struct RecordProof: Sendable {
             path = InclusionPath(to: seal.entry.frame, of: seal.checkpoint.frames)
             do throws(JournalDamage) {
                 let reader = try JournalReader(segmentPath)
-                reader.onFrame = { [self] offset, bytes, leaf in
+                reader.watchFrames { [self] offset, bytes, leaf in
                     if offset == seal.entry.offset { frame = Array(bytes) }
                     path.add(leaf)
                 }
-                defer { reader.onFrame = nil }
+                defer { reader.watchFrames(nil) }
                 while reader.frames < seal.checkpoint.frames, try reader.next() != nil {}
             } catch {
                 throw .journal(error)

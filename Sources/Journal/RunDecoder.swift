@@ -49,10 +49,7 @@ struct RunDecoder {
             guard tag & ItemTag.hasBody != 0 else { throw .outOfRange }
             event = try define(&reader, at: instant)
         } else {
-            try streams[slot].goOn(to: instant, hasBody: tag & ItemTag.hasBody != 0, &reader)
-            event = try Event(streams[slot].state.bytes)
-            // A patch could make another sender's of it, or one that decides.
-            guard QuietStream.key(of: event) == streams[slot].key else { throw .outOfRange }
+            event = try streams[slot].goOn(to: instant, hasBody: tag & ItemTag.hasBody != 0, &reader)
         }
         lastInstant = instant
         var peerMark: PeerMark?
@@ -108,7 +105,7 @@ struct RunDecoder {
     private mutating func define(_ reader: inout ByteReader, at instant: UInt64) throws(Malformed) -> Event {
         guard try reader.byte() == Patch.whole else { throw .outOfRange }
         let bytes = try reader.raw(count: try reader.count())
-        let event = try Event(bytes)
+        let event = try Event(bytes[...])
         guard let key = QuietStream.key(of: event) else { throw .outOfRange }
         streams.append(Stream(bytes, event, key, at: instant))
         return event
@@ -116,27 +113,39 @@ struct RunDecoder {
 }
 
 extension RunDecoder.Stream {
-    /// One method for all that changes, since the way to a stream has its price.
+    /// The stream's next event. One method for all that changes, since the way to a stream has its price.
     fileprivate mutating func goOn(
         to instant: UInt64, hasBody: Bool, _ reader: inout ByteReader
-    ) throws(Malformed) {
+    ) throws(Malformed) -> Event {
         state.pass(to: instant)
         if hasBody {
             let head = try reader.byte()
             if head == Patch.whole {
                 let bytes = try reader.raw(count: try reader.count())
-                guard bytes.count == state.bytes.count else { return state.begin(with: bytes) }
-                state.guess = bytes
+                guard bytes.count == state.bytes.count else {
+                    state.begin(with: bytes)
+                    return try event()
+                }
+                state.correct(to: bytes)
             } else {
                 try state.patch(head, &reader)
             }
         }
         state.take()
+        return try event()
+    }
+
+    /// The one that `state` has the bytes of.
+    private func event() throws(Malformed) -> Event {
+        let event = try Event(state.bytes)
+        // A patch could make another sender's of it, or one that decides.
+        guard QuietStream.key(of: event) == key else { throw .outOfRange }
+        return event
     }
 }
 
 extension Event {
-    fileprivate init(_ bytes: [UInt8]) throws(Malformed) {
+    fileprivate init(_ bytes: ArraySlice<UInt8>) throws(Malformed) {
         var reader = ByteReader(bytes)
         try self.init(from: &reader)
         try reader.finish()
@@ -152,12 +161,10 @@ extension StreamState {
             let gap = Int(head & ~Patch.isLast) >> 2
             place += gap
             if gap == Patch.longGap {
-                guard head == Patch.head(gap: gap, count: 1), place < guess.count else { throw .outOfRange }
+                guard head == Patch.head(gap: gap, count: 1), place < bytes.count else { throw .outOfRange }
             } else {
-                let end = place + Int(head & 3) + 1
-                guard end <= guess.count else { throw .outOfRange }
-                while place < end {
-                    guess[place] = try reader.byte()
+                for _ in 0...(head & 3) {
+                    guard correct(place, to: try reader.byte()) else { throw .outOfRange }
                     place += 1
                 }
                 if head & Patch.isLast != 0 { return }

@@ -119,7 +119,7 @@ struct RunEncoder {
             return Self.whole(bytes)
         }
         let stretches = Self.differences(of: bytes, from: streams[slot].guess)
-        streams[slot].guess = bytes
+        streams[slot].correct(to: bytes)
         streams[slot].take()
         guard !stretches.isEmpty else { return nil }
         let patches = Self.patches(stretches, of: bytes)
@@ -153,9 +153,9 @@ struct RunEncoder {
     }
 
     /// Where the two differ: stretches of 1 to 4 bytes.
-    private static func differences(of bytes: [UInt8], from guess: [UInt8]) -> [Range<Int>] {
+    private static func differences(of bytes: [UInt8], from guess: ArraySlice<UInt8>) -> [Range<Int>] {
         var stretches: [Range<Int>] = []
-        for index in bytes.indices where bytes[index] != guess[index] {
+        for index in bytes.indices where bytes[index] != guess[guess.startIndex + index] {
             if let last = stretches.last, last.upperBound == index, last.count < Patch.most {
                 stretches[stretches.count - 1] = last.lowerBound..<(index + 1)
             } else {

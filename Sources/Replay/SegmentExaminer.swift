@@ -3,6 +3,12 @@ import Journal
 
 /// Reads one segment from its first record to its last, and decides everything again on the way.
 struct SegmentExaminer {
+    /// A record's.
+    fileprivate struct Place {
+        var offset: UInt64
+        var index: UInt64
+    }
+
     /// Whether decisions are derived, or the records only checked.
     let derives: Bool
     private var report: SegmentReport
@@ -28,7 +34,8 @@ struct SegmentExaminer {
             let reader = try JournalReader(report.path)
             defer { note(reader) }
             while let entry = try reader.next() {
-                guard let different = take(entry) else { continue }
+                let place = Place(offset: entry.offset, index: entry.index)
+                guard let different = take(entry.record, at: place) else { continue }
                 report.outcome = .diverged(completed(different))
                 return
             }
@@ -49,23 +56,23 @@ struct SegmentExaminer {
     }
 
     /// - Returns: the difference, if there is one.
-    private mutating func take(_ entry: JournalReader.Entry) -> Divergence? {
-        switch entry.record {
+    private mutating func take(_ record: JournalRecord, at place: Place) -> Divergence? {
+        switch record {
         case .opening(let opening):
             report.opening = opening
-            return derives ? begin(opening, entry) : nil
+            return derives ? begin(opening, at: place) : nil
         case .step(let step):
             report.steps += 1
             report.lastInstant = step.instant
             report.closing = nil
-            return derives ? repeated(step, entry) : nil
-        case .effects(let recorded): return derives ? compared(recorded, entry) : nil
+            return derives ? repeated(step, at: place) : nil
+        case .effects(let recorded): return derives ? compared(recorded, at: place) : nil
         case .state(let recorded):
             guard derives, let elector else { return nil }
             report.states += 1
             let derived = JournalRecord.stateDigest(of: encoded(elector))
             return derived == recorded
-                ? nil : Divergence(.state(recorded: recorded, derived: derived), entry, event: "state")
+                ? nil : Divergence(.state(recorded: recorded, derived: derived), at: place, event: "state")
         case .checkpoint(let checkpoint): report.lastInstant = checkpoint.instant
         case .recovery(let recovery): report.recovery = recovery
         case .closing(let closing):
@@ -77,25 +84,25 @@ struct SegmentExaminer {
     }
 
     /// What the effects of a run's steps come to.
-    private mutating func compared(_ recorded: EffectsSum, _ entry: JournalReader.Entry) -> Divergence? {
+    private mutating func compared(_ recorded: EffectsSum, at place: Place) -> Divergence? {
         defer { sum = EffectsSum() }
         guard recorded != sum else { return nil }
-        return Divergence(.sum(recorded: recorded.value, derived: sum.value), entry, event: "end of a run")
+        return Divergence(.sum(recorded: recorded.value, derived: sum.value), at: place, event: "end of a run")
     }
 
-    private mutating func begin(_ opening: Opening, _ entry: JournalReader.Entry) -> Divergence? {
+    private mutating func begin(_ opening: Opening, at place: Place) -> Divergence? {
         if let version = Elector.version(ofState: opening.genesis), version != Elector.stateVersion, version < 1000 {
-            return Divergence(.version(version), entry, event: "genesis of version \(version)")
+            return Divergence(.version(version), at: place, event: "genesis of version \(version)")
         }
         var genesis = ByteReader(opening.genesis)
         guard let elector = try? Elector(from: &genesis), genesis.remaining == 0,
             elector.rules.nodes[Int(elector.rules.this.rawValue)].key == opening.key.bytes
-        else { return Divergence(.genesis, entry, event: "genesis") }
+        else { return Divergence(.genesis, at: place, event: "genesis") }
         self.elector = elector
         return nil
     }
 
-    private mutating func repeated(_ step: Step, _ entry: JournalReader.Entry) -> Divergence? {
+    private mutating func repeated(_ step: Step, at place: Place) -> Divergence? {
         guard let effects = elector?.step(step.event, at: step.instant) else { return nil }
         let outcome = StepOutcome(of: effects, in: &scratch)
         if step.isQuiet { sum.add(outcome.digest) }
@@ -103,7 +110,7 @@ struct SegmentExaminer {
             return nil
         }
         var different = Divergence(
-            .effects(recorded: step.effects, derived: outcome.digest), entry, event: wording.text(step.event))
+            .effects(recorded: step.effects, derived: outcome.digest), at: place, event: wording.text(step.event))
         different.instant = step.instant
         different.effects = effects.map(wording.text)
         return different
@@ -134,9 +141,9 @@ struct SegmentExaminer {
 }
 
 extension Divergence {
-    fileprivate init(_ what: What, _ entry: JournalReader.Entry, event: String) {
+    fileprivate init(_ what: What, at place: SegmentExaminer.Place, event: String) {
         self.init(
-            what: what, offset: entry.offset, index: entry.index, instant: nil, event: event, effects: [],
+            what: what, offset: place.offset, index: place.index, instant: nil, event: event, effects: [],
             stateBefore: "")
     }
 }

@@ -39,10 +39,10 @@ import Testing
         var stream = StreamState(at: 0)
         stream.begin(with: [10, 40, 7])
         func comes(_ event: [UInt8]) -> [UInt8] {
-            let guess = stream.guess
-            stream.guess = event
+            let guess = Array(stream.guess)
+            stream.correct(to: event)
             stream.take()
-            #expect(stream.bytes == event)
+            #expect(Array(stream.bytes) == event)
             return guess
         }
         #expect(comes([11, 41, 7]) == [10, 40, 7])
