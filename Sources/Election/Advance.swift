@@ -59,19 +59,21 @@ extension Elector {
     }
 
     private mutating func tend(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
-        if groups[place].part.kind == .standby {
+        switch groups[place].part.kind {
+        case .standby:
             if rules.groups[place].mode == .pair {
                 tendPairStandby(place, at: now, &effects)
             } else {
                 campaignIfDue(place, at: now, &effects)
             }
-            return
-        }
-        switch groups[place].role {
-        case .canvassing(let canvass): continueCanvass(canvass, in: place, at: now, &effects)
-        case .candidate(let candidacy): continueCandidacy(candidacy, in: place, at: now, &effects)
-        case .acquiring(let holding, _), .holding(let holding): tendHolding(holding, in: place, at: now, &effects)
-        case .standby, .withdrawing: break
+        case .asking:
+            if case .canvassing(let canvass) = groups[place].role {
+                continueCanvass(canvass, in: place, at: now, &effects)
+            } else if case .candidate(let candidacy) = groups[place].role {
+                continueCandidacy(candidacy, in: place, at: now, &effects)
+            }
+        case .acquiring, .holding: tendHolding(place, at: now, &effects)
+        case .withdrawing: break
         }
     }
 

@@ -142,7 +142,8 @@ package struct Elector: Equatable, Sendable {
     private mutating func handle(_ event: Event, at now: Instant, _ effects: inout [Effect]) {
         switch event {
         case .started, .recalled, .timer: break
-        case .received(let reception): receive(reception, at: now, &effects)
+        case .received(let reception):
+            receive(reception.packet, relay: reception.relay, proof: reception.proof, at: now, &effects)
         case .persisted(let ticket): persisted(ticket, at: now, &effects)
         case .storageFailed: storageHasFailed = true
         case .withdrawn(let id, let ticket):
@@ -173,33 +174,35 @@ package struct Elector: Equatable, Sendable {
         }
     }
 
-    private mutating func receive(_ reception: Reception, at now: Instant, _ effects: inout [Effect]) {
-        let sender = reception.packet.sender
-        let sequence = reception.packet.sequence
+    private mutating func receive(
+        _ packet: Packet, relay: NodeIndex?, proof: [UInt8], at now: Instant, _ effects: inout [Effect]
+    ) {
+        let sender = packet.sender
+        let sequence = packet.sequence
         guard Int(sender.node.rawValue) < rules.nodes.count else { return }
         if sender.node == rules.this {
             // A node is a voter of itself under the same rules; its own grant comes back to it as signed.
-            guard sender.incarnation == incarnation, case .grant(let grant) = reception.packet.message else { return }
-            receiveGrant(grant, from: sender, proof: reception.proof, at: now, &effects)
+            guard sender.incarnation == incarnation, case .grant(let grant) = packet.message else { return }
+            receiveGrant(grant, from: sender, proof: proof, at: now, &effects)
             return
         }
         guard meet(sender) else { return }
-        if reception.relay == nil {
+        if relay == nil {
             peers[Int(sender.node.rawValue)].directAt = now
             let newest = peers[Int(sender.node.rawValue)].directSequence
             peers[Int(sender.node.rawValue)].directSequence = max(newest, sequence)
         }
-        if case .heartbeat(let heartbeat) = reception.packet.message {
-            receiveHeartbeat(heartbeat, from: sender, sequence: sequence, relay: reception.relay, at: now, &effects)
+        if case .heartbeat(let heartbeat) = packet.message {
+            receiveHeartbeat(heartbeat, from: sender, sequence: sequence, relay: relay, at: now, &effects)
             return
         }
         // S3: only what comes directly binds or counts.
-        guard reception.relay == nil else { return }
-        switch reception.packet.message {
+        guard relay == nil else { return }
+        switch packet.message {
         case .heartbeat: break
         case .promise(let promise): receivePromise(promise, from: sender.node, at: now, &effects)
         case .voteRequest(let request): consider(request, of: sender, round: sequence, at: now, &effects)
-        case .grant(let grant): receiveGrant(grant, from: sender, proof: reception.proof, at: now, &effects)
+        case .grant(let grant): receiveGrant(grant, from: sender, proof: proof, at: now, &effects)
         case .certificate(let certificate): receiveCertificate(certificate, at: now, &effects)
         case .transferRequest(let request): carryOut(request, at: now, &effects)
         case .log(let parts): receiveLog(parts, from: sender, at: now, &effects)

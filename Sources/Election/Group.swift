@@ -183,6 +183,22 @@ extension Group {
     /// The term that this node holds.
     var termHeld: Term? { part.term }
 
+    /// Changes the holding of a node that has a lease; of any other nothing. Its array moves through the change instead
+    /// of being copied by it.
+    mutating func changeHolding(_ change: (inout Holding) -> Void) {
+        switch role {
+        case .acquiring(var holding, let ticket):
+            role = .standby
+            change(&holding)
+            role = .acquiring(holding, ticket)
+        case .holding(var holding):
+            role = .standby
+            change(&holding)
+            role = .holding(holding)
+        case .standby, .canvassing, .candidate, .withdrawing: break
+        }
+    }
+
     /// What `role` says is put at hand; where it is given its first value, nobody else does.
     mutating func takeUpRole() {
         switch role {

@@ -53,45 +53,52 @@ extension Elector {
     private mutating func acknowledge(
         _ voter: NodeIndex, _ sentAt: Instant, in place: Int, _ effects: inout [Effect]
     ) {
-        let role = groups[place].role
-        // Its array moves through the change instead of being copied by it.
-        groups[place].role = .standby
-        switch role {
-        case .acquiring(var holding, let ticket):
+        guard let before = groups[place].leaseUntil else { return }
+        let lease = rules.timing.lease
+        groups[place].changeHolding { holding in
             holding.acknowledge(voter, sentAt)
-            holding.extendLease(quorum: quorum, lease: rules.timing.lease)
-            groups[place].role = .acquiring(holding, ticket)
-        case .holding(var holding):
-            let before = holding.leaseUntil
-            holding.acknowledge(voter, sentAt)
-            holding.extendLease(quorum: quorum, lease: rules.timing.lease)
-            groups[place].role = .holding(holding)
-            if holding.leaseUntil > before {
-                effects.append(.renewGate(groups[place].id, until: holding.leaseUntil))
-            }
-        case .standby, .canvassing, .candidate, .withdrawing: groups[place].role = role
+            holding.extendLease(quorum: quorum, lease: lease)
+        }
+        if groups[place].isOpen, let until = groups[place].leaseUntil, until > before {
+            effects.append(.renewGate(groups[place].id, until: until))
         }
     }
 
     /// Looks whether the holder should stop being it: by its own state, or for a better node.
-    mutating func tendHolding(_ holding: Holding, in place: Int, at now: Instant, _ effects: inout [Effect]) {
+    mutating func tendHolding(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
+        switch review(place, at: now) {
+        case .unfit(let reason, let successor): withdraw(place, because: reason, to: successor, &effects)
+        case .staysWhateverComes: break
+        case .ranked(nil, _): groups[place].better = nil
+        case .ranked(let best?, let dwell):
+            guard let holding = groups[place].holding, !holding.isPinned else { return }
+            if groups[place].better?.node != best.node {
+                groups[place].better = BetterNode(node: best.node, since: now)
+            }
+            guard let better = groups[place].better, groups[place].isOpen else { return }
+            // I8, L6: the better node has been better, and the holder a holder, for the dwell time.
+            if now.since(better.since) >= dwell, now.since(holding.since) >= dwell, isCaughtUp(best.node, in: place) {
+                withdraw(place, because: .betterNode, to: best.node, &effects)
+            }
+        }
+    }
+
+    /// What a holder finds when it looks at itself and at the others.
+    private enum Review {
+        case unfit(Reason, successor: NodeIndex?)
+        /// No better node is looked for.
+        case staysWhateverComes
+        case ranked(better: Standing?, dwell: Span)
+    }
+
+    /// All of it in one: each question that a step asks of the whole state costs a copy of that.
+    private func review(_ place: Int, at now: Instant) -> Review {
         if let reason = ineligibility(in: place) {
-            withdraw(place, because: reason, to: bestOther(place, at: now)?.node, &effects)
-            return
+            return .unfit(reason, successor: bestOther(place, at: now)?.node)
         }
-        guard let dwell = dwell(in: place, at: now), !holding.isPinned,
-            let own = standing(of: rules.this, in: place, at: now)
-        else { return }
-        guard let best = betterOther(place, than: own, at: now) else {
-            groups[place].better = nil
-            return
-        }
-        if groups[place].better?.node != best.node { groups[place].better = BetterNode(node: best.node, since: now) }
-        guard let better = groups[place].better, case .holding = groups[place].role else { return }
-        // I8, L6: the better node has been better, and the holder a holder, for the dwell time.
-        if now.since(better.since) >= dwell, now.since(holding.since) >= dwell, isCaughtUp(best.node, in: place) {
-            withdraw(place, because: .betterNode, to: best.node, &effects)
-        }
+        guard let dwell = dwell(in: place, at: now) else { return .staysWhateverComes }
+        let own = ownStanding(in: place, isEligible: true, at: now)
+        return .ranked(better: betterOther(place, than: own, at: now), dwell: dwell)
     }
 
     private func bestOther(_ place: Int, at now: Instant) -> Standing? {

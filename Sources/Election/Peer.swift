@@ -64,17 +64,25 @@ extension Elector {
     /// A node's place among the candidates; nil when it may not hold or hasn't been heard for D.
     func standing(of node: NodeIndex, in place: Int, at now: Instant) -> Standing? {
         guard rules.groups[place].mayHold(node) else { return nil }
-        let isSuccessor = groups[place].successor(at: now, within: rules.timing.promise) == node
         if node == rules.this {
-            return Standing(
-                node: node, isEligible: ineligibility(in: place) == nil, isSuccessor: isSuccessor,
-                priority: priority(in: place))
+            return ownStanding(in: place, isEligible: ineligibility(in: place) == nil, at: now)
         }
         guard agrees(node), let at = peers[Int(node.rawValue)].heartbeatAt, now.since(at) < rules.timing.promise,
             let beat = beat(of: node, in: place)
         else { return nil }
         return Standing(
-            node: node, isEligible: beat.eligible, isSuccessor: isSuccessor, priority: beat.priority)
+            node: node, isEligible: beat.eligible, isSuccessor: isSuccessor(node, in: place, at: now),
+            priority: beat.priority)
+    }
+
+    func ownStanding(in place: Int, isEligible: Bool, at now: Instant) -> Standing {
+        Standing(
+            node: rules.this, isEligible: isEligible, isSuccessor: isSuccessor(rules.this, in: place, at: now),
+            priority: priority(in: place))
+    }
+
+    private func isSuccessor(_ node: NodeIndex, in place: Int, at now: Instant) -> Bool {
+        groups[place].successor(at: now, within: rules.timing.promise) == node
     }
 
     /// How many eligible candidates are connected to a quorum and rank above `candidate`, and the best of them.
