@@ -120,7 +120,8 @@ extension Checkers {
         }
     }
 
-    /// G4, of votes and of one trial in four: since it asked, the candidate's log has become no shorter, and the voter's no longer.
+    /// G4, of one trial in four: since it asked, the candidate's log has become no shorter. While a vote waits for the disk
+    /// its voter may copy what it lacks (G5), so votes aren't asked.
     mutating func checkHelp(_ grant: Grant, by index: Int, _ machines: [Machine], at now: UInt64) {
         guard offences.offenders.count == 0,
             let candidate = machines[Int(grant.candidate.node.rawValue)].process,
