@@ -16,12 +16,12 @@ package final class JournalFollower {
     /// Calls `line` for every record that came since the last call; at first for all of the newest segment.
     ///
     /// - Throws: damage; nothing after it can be trusted.
-    package func poll(_ line: (String) -> Void) throws(JournalDamage) {
+    package func poll(_ line: (RecordLine) -> Void) throws(JournalDamage) {
         while try follow(line) {}
     }
 
     /// - Returns: whether there may be more at once.
-    private func follow(_ line: (String) -> Void) throws(JournalDamage) -> Bool {
+    private func follow(_ line: (RecordLine) -> Void) throws(JournalDamage) -> Bool {
         // Listed before reading: what is written to the old segment before the next one appears isn't missed then.
         let next = try next()
         if let reader {
@@ -44,7 +44,7 @@ package final class JournalFollower {
         return reader != nil
     }
 
-    private func reopen(_ number: UInt64, _ line: (String) -> Void) throws(JournalDamage) -> Bool {
+    private func reopen(_ number: UInt64, _ line: (RecordLine) -> Void) throws(JournalDamage) -> Bool {
         guard let found = try segments().first(where: { $0.number == number && !$0.isDamaged }) else { return false }
         let reader = try JournalReader(found.path)
         while let entry = try reader.next() { tell(entry, line) }
@@ -52,12 +52,12 @@ package final class JournalFollower {
         return false
     }
 
-    private func tell(_ entry: JournalReader.Entry, _ line: (String) -> Void) {
+    private func tell(_ entry: JournalReader.Entry, _ line: (RecordLine) -> Void) {
         if case .opening(let opening) = entry.record { wording = RecordText.wording(of: opening) }
         if case .step(let step) = entry.record, case .reconfigured(let rules) = step.event { wording?.rules = rules }
         guard entry.index >= told else { return }
         told = entry.index + 1
-        line(RecordText.text(entry, wording))
+        line(RecordText.line(entry, wording))
     }
 
     /// The newest segment at first, then the one after the current.

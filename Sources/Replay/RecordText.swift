@@ -2,12 +2,12 @@ import Election
 import Glibc
 import Journal
 
-/// `electd log show`: one readable line per record.
+/// `electd log show`: what each record says, in words.
 package enum RecordText {
     /// Calls `line` for each record of a segment.
     ///
     /// - Throws: what stopped the reading; the lines so far are good.
-    package static func show(_ path: String, line: (String) -> Void) throws(JournalDamage) {
+    package static func show(_ path: String, line: (RecordLine) -> Void) throws(JournalDamage) {
         let reader = try JournalReader(path)
         var wording: Wording?
         while let entry = try reader.next() {
@@ -15,11 +15,9 @@ package enum RecordText {
             if case .step(let step) = entry.record, case .reconfigured(let rules) = step.event {
                 wording?.rules = rules
             }
-            line(text(entry, wording))
+            line(self.line(entry, wording))
         }
-        if let torn = reader.tornTail {
-            line("torn tail: \(torn.bytes) bytes at offset \(torn.offset) don't make a record")
-        }
+        if let torn = reader.tornTail { line(.torn(torn)) }
     }
 
     static func wording(of opening: Opening) -> Wording? {
@@ -32,12 +30,8 @@ package enum RecordText {
         text(record, opening.flatMap(wording)).harmless
     }
 
-    static func text(_ entry: JournalReader.Entry, _ wording: Wording?) -> String {
-        line(entry, wording).harmless
-    }
-
-    private static func line(_ entry: JournalReader.Entry, _ wording: Wording?) -> String {
-        "\(pad(entry.index, 8)) @\(pad(entry.offset, 10))  " + text(entry.record, wording)
+    static func line(_ entry: JournalReader.Entry, _ wording: Wording?) -> RecordLine {
+        .record(entry, text: text(entry.record, wording).harmless)
     }
 
     private static func text(_ record: JournalRecord, _ wording: Wording?) -> String {
@@ -93,11 +87,6 @@ package enum RecordText {
     }
 
     private static func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-
-    private static func pad(_ value: UInt64, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: " ", count: max(0, width - digits.count)) + digits
-    }
 }
 
 func hex(_ bytes: [UInt8]) -> String {

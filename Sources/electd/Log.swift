@@ -14,6 +14,9 @@ struct Log: ParsableCommand {
             abstract: "Prints a journal, one line per record.",
             discussion: "Instants are the node's own boot clock; the wall clock stands at checkpoints, for people.")
 
+        @Flag(help: "Print one JSON object for each record.")
+        var json = false
+
         @Argument(help: "A segment, a journal directory or a state directory.")
         var journal: String
 
@@ -29,13 +32,18 @@ struct Log: ParsableCommand {
         private func show(_ path: String) throws(SystemError) {
             do throws(JournalDamage) {
                 // print is buffered; a reader that went away ends the process by SIGPIPE, as it should.
-                try RecordText.show(path) { print($0) }
+                try RecordText.show(path) { Log.tell($0, json: json) }
             } catch {
                 fflush(nil)
                 Talk.say("electd: \(path): \(error)")
                 Electd.end(.difference)
             }
         }
+    }
+
+    /// Buffered; who reads along has it flushed.
+    static func tell(_ line: RecordLine, json: Bool) {
+        print(json ? String(decoding: ControlJSON.encode(line), as: UTF8.self) : line.text + "\n", terminator: "")
     }
 
     struct Verify: ParsableCommand {

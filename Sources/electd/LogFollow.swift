@@ -9,6 +9,9 @@ extension Log {
             abstract: "Prints a journal's records as they are written, across rotations and restarts.",
             discussion: "The daemon writes within half a second; what decides at once. Ends by SIGINT.")
 
+        @Flag(help: "Print one JSON object for each record.")
+        var json = false
+
         @Option(help: "How many of the last records to begin with.")
         var lines = 10
 
@@ -24,17 +27,17 @@ extension Log {
         func run() throws {
             let follower = JournalFollower(journal)
             do throws(JournalDamage) {
-                var last: [String] = []
+                var last: [RecordLine] = []
                 try follower.poll { line in
                     last.append(line)
                     if last.count > 2 * lines + 1000 { last.removeFirst(last.count - lines) }
                 }
-                for line in last.suffix(lines) { print(line) }
+                for line in last.suffix(lines) { Log.tell(line, json: json) }
                 while true {
                     // Others read along: nothing waits in a buffer.
                     fflush(nil)
                     usleep(Self.intervalMicroseconds)
-                    try follower.poll { print($0) }
+                    try follower.poll { Log.tell($0, json: json) }
                 }
             } catch {
                 fflush(nil)

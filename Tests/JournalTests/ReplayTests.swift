@@ -153,28 +153,28 @@ import Testing
         let follower = JournalFollower(scratch.path)
         var lines: [String] = []
         _ = try scratch.state()
-        try follower.poll { lines.append($0) }
+        try follower.poll { lines.append($0.text) }
         #expect(lines.isEmpty)
         var run: Recorded? = try Recorded(scratch)
         try run?.live(steps: 20)
-        try follower.poll { lines.append($0) }
+        try follower.poll { lines.append($0.text) }
         let first = lines.count
         #expect(first > 20)
-        try follower.poll { lines.append($0) }
+        try follower.poll { lines.append($0.text) }
         #expect(lines.count == first)
         try run?.live(steps: 5)
         try run?.rotate()
         try run?.live(steps: 5)
-        try follower.poll { lines.append($0) }
+        try follower.poll { lines.append($0.text) }
         #expect(lines.filter { $0.contains("segment 2 of fred") }.count == 1)
         try run?.crash()
         run = nil
         run = try Recorded(scratch, incarnation: 2)
         try run?.live(steps: 5)
-        try follower.poll { lines.append($0) }
+        try follower.poll { lines.append($0.text) }
         #expect(lines.filter { $0.contains("segment 3 of fred, life 2") }.count == 1)
         var all: [String] = []
-        for segment in 1...3 { try RecordText.show(scratch.segmentPath(segment)) { all.append($0) } }
+        for segment in 1...3 { try RecordText.show(scratch.segmentPath(segment)) { all.append($0.text) } }
         #expect(lines == all)
     }
 
@@ -183,11 +183,34 @@ import Testing
         try run.live(steps: 100)
         try run.end()
         var lines: [String] = []
-        try RecordText.show(scratch.segmentPath(1)) { lines.append($0) }
+        try RecordText.show(scratch.segmentPath(1)) { lines.append($0.text) }
         #expect(lines.count == (try records(scratch.segmentPath(1)).count))
         #expect(lines.contains { $0.contains("from ethyl/1 #") && $0.contains("router37 term") })
         #expect(lines[0].contains("segment 1 of fred, life 1, the first") && lines[0].contains("2023-11-14T22:13:20Z"))
         #expect(lines.last?.contains("checkpoint") == true)
+    }
+
+    @Test func everyRecordIsAnObject() throws {
+        let run = try Recorded(scratch)
+        try run.live(steps: 40)
+        try run.end()
+        try scratch.replace(scratch.segmentPath(1), with: scratch.bytes(scratch.segmentPath(1)) + [1, 2, 3])
+        var objects: [[String: Any]] = []
+        try RecordText.show(scratch.segmentPath(1)) { line in
+            let object = try? JSONSerialization.jsonObject(with: JSONEncoder().encode(line))
+            objects.append(object as? [String: Any] ?? [:])
+        }
+        let records = try records(scratch.segmentPath(1))
+        #expect(objects.count == records.count + 1)
+        for (object, entry) in zip(objects, records) {
+            #expect(object["record"] as? Int == Int(entry.index) && object["offset"] as? Int == Int(entry.offset))
+            #expect((object["text"] as? String)?.isEmpty == false)
+            if case .step(let step) = entry.record {
+                #expect(object["at_ns"] as? Int == Int(step.instant.nanoseconds))
+            }
+        }
+        #expect(objects.first?["kind"] as? String == "opening" && objects.last?["kind"] as? String == "torn tail")
+        #expect(objects.last?["bytes"] as? Int == 3)
     }
 
     /// Nothing that a file holds may crash the reader: bytes changed and checksums put right again.

@@ -156,15 +156,21 @@ def decisions_to_syslog(stage: Stage) -> None:
     expect(not lines or any(": holder in term" in line for line in lines), f"no holder among {lines}")
 
 
-@test("log follow prints what is written while it runs")
+@test("log follow prints what is written while it runs, for people and for programs")
 def follow(stage: Stage) -> None:
     holder = stage.settle()
     node = stage.cluster.nodes[holder]
-    log = stage.network.start(holder, "follow", str(node.program), "log", "follow", "--lines", "0", str(node.state))
-    try:
-        time.sleep(1.5)
-        before = log.log.read_text().count("\n")
-        time.sleep(1.5)
-        expect(log.log.read_text().count("\n") > before, f"nothing new: {log.last_words()}")
-    finally:
-        log.stop()
+    for flags in ([], ["--json"]):
+        log = stage.network.start(
+            holder, "-".join(["follow", *flags]), str(node.program), "log", "follow", *flags, "--lines", "0", str(node.state)
+        )
+        try:
+            time.sleep(1.5)
+            before = log.log.read_text().count("\n")
+            time.sleep(1.5)
+            lines = log.log.read_text().splitlines()
+            expect(len(lines) > before, f"nothing new: {log.last_words()}")
+            # The last may be half written.
+            expect(not flags or all("kind" in json.loads(line) for line in lines[:-1]), f"no records: {lines}")
+        finally:
+            log.stop()
