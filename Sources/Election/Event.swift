@@ -201,12 +201,7 @@ extension Event: Transcribable {
     package init(from reader: inout ByteReader) throws(Malformed) {
         switch try reader.byte() {
         case 1: self = .started(Start(incarnation: try Incarnation(from: &reader), memory: try reader.optional()))
-        case 2:
-            // Its parts, for a reception would be copied into its box.
-            let packet = try Packet(from: &reader)
-            let relay = try reader.flag() ? try NodeIndex(from: &reader) : nil
-            let proof = try reader.blob(atMost: Bound.proof)
-            self = .received(Reception(packet: packet, relay: relay, proof: proof, journal: try reader.optional()))
+        case 2: self = .received(try Reception(from: &reader))
         case 3: self = .timer
         case 4: self = .persisted(try Ticket(from: &reader))
         case 5: self = .storageFailed
@@ -232,12 +227,19 @@ extension Event: Transcribable {
     }
 }
 
-extension Reception {
-    fileprivate func encode(to writer: inout ByteWriter) {
+extension Reception: Transcribable {
+    package func encode(to writer: inout ByteWriter) {
         packet.encode(to: &writer)
         writer.optional(relay)
         writer.blob(proof)
         writer.optional(journal)
+    }
+
+    package init(from reader: inout ByteReader) throws(Malformed) {
+        let packet = try Packet(from: &reader)
+        let relay = try reader.flag() ? try NodeIndex(from: &reader) : nil
+        let proof = try reader.blob(atMost: Bound.proof)
+        self.init(packet: packet, relay: relay, proof: proof, journal: try reader.optional())
     }
 }
 
