@@ -1,5 +1,7 @@
+import CLinux
 import Glibc
 import Proxy
+import Synchronization
 import Testing
 
 /// One worker between real sockets.
@@ -47,6 +49,36 @@ struct HTTPProxyTests {
             return client.segmentsReceived
         }.min()
         #expect(fewest == 2)  // SYN with ACK, and the response with FIN
+        proxy.stop()
+        backend.stop()
+    }
+
+    @Test("what a client says in the very turn that ends its connection doesn't take the response with it")
+    func lateWords() throws {
+        let mayAnswer = Atomic(false)
+        let backend = try Backend { wire, backend in
+            guard let head = wire.read(through: "\r\n\r\n") else { return }
+            backend.note(head)
+            while !mayAnswer.load(ordering: .relaxed) { usleep(100) }
+            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            backend.note("answered")
+            _ = wire.readAll()
+        }
+        let proxy = try ProxyUnderTest(service([backend.port], connection: .close))
+        let comes = { (count: Int) in for _ in 0..<50_000 where backend.requests.count < count { usleep(100) } }
+        for i in 1...10 {
+            mayAnswer.store(false, ordering: .relaxed)
+            let client = try proxy.client()
+            _ = socket_set_no_delay(client.fd)
+            client.send("GET / HTTP/1.1\r\nHost: t\r\n\r\n")
+            comes(2 * i - 1)
+            try proxy.whileStopped {
+                mayAnswer.store(true, ordering: .relaxed)
+                comes(2 * i)
+                client.send("more")
+            }
+            #expect(client.readResponse()?.text == "ok")
+        }
         proxy.stop()
         backend.stop()
     }

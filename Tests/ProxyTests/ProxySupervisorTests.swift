@@ -139,6 +139,37 @@ struct ProxySupervisorTests {
         rig.end()
     }
 
+    /// A process that says the plan works, and then nothing: how long it was silent when it was called wedged.
+    private func silence(of rest: String) throws -> Int {
+        // A pulse of worker 0 on plan 1, as one packet.
+        let script = "printf '\\100\\0\\1\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0' >&3; \(rest)"
+        let diary = Diary()
+        let supervisor = try ProxySupervisor(
+            executable: "/bin/sh", arguments: ["-c", script], uid: geteuid(), gid: getegid(), silence: 250,
+            onChange: { diary.note($0) })
+        defer { supervisor.stop() }
+        let (fd, port) = try bindLoopback(listening: false)
+        close(fd)
+        var service = try service([port])
+        service.listeners = [try ServicePlanTests.endpoint("127.0.0.1:\(port)")]
+        try supervisor.apply(ServicePlan(services: [service]))
+        let up = try #require(diary.await(from: 0) { $0 == .running })
+        var silence = 0
+        _ = try #require(
+            diary.await(from: up + 1) {
+                if case .wedged(let milliseconds) = $0 { silence = milliseconds }
+                return silence > 0
+            })
+        return silence
+    }
+
+    @Test("silent: one that waits for something is wedged at once, one that would run if it had a core later")
+    func starving() throws {
+        // The supervisor's own gaps, which it doesn't hold against a process, are shorter than 300 ms.
+        #expect(try (251..<1_000).contains(silence(of: "exec sleep 1000")))
+        #expect(try silence(of: "while :; do :; done") > 1_000)
+    }
+
     @Test("killed: told at once, started again, and who connected meanwhile is served")
     func killed() throws {
         guard let rig = try rig() else { return }

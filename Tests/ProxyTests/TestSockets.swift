@@ -284,6 +284,7 @@ final class ProxyUnderTest: Sendable {
         inbox.post(.plan(plan, serial: 1, listeners: [[fd]], logs: logs))
         let channel = ends[1]
         spawn { [self] in
+            Standstill.admit()
             worker.withLock { $0 = pthread_self() }
             do throws(WorkerError) {
                 let descriptors = try ProxyDescriptors()
@@ -315,6 +316,33 @@ final class ProxyUnderTest: Sendable {
     }
 
     func client() throws -> Wire { try Wire(to: port) }
+
+    /// What comes for the worker during `body` it finds in one turn.
+    func whileStopped(_ body: () throws -> Void) throws {
+        let thread = try #require(thread)
+        signal(SIGUSR2) { _ in
+            Standstill.began.store(true, ordering: .releasing)
+            while Standstill.began.load(ordering: .acquiring) { usleep(100) }
+        }
+        Standstill.began.store(false, ordering: .releasing)
+        pthread_kill(thread, SIGUSR2)
+        while !Standstill.began.load(ordering: .acquiring) { usleep(100) }
+        defer { Standstill.began.store(false, ordering: .releasing) }
+        try body()
+    }
+}
+
+/// For one worker at a time: its signal handler can't be told anything else.
+private enum Standstill {
+    static let began = Atomic(false)
+
+    /// Threads that a test's thread starts inherit libdispatch's mask, which lets no signal in.
+    static func admit() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGUSR2)
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    }
 }
 
 func service(
