@@ -3,12 +3,12 @@
 /// They depend on what a file says and not on how it says it: defaults are written out, everything is sorted, and one
 /// fact is one line. The paths of secret and identity are left out, because they are a node's own.
 extension Configuration {
-    /// What nodes must agree on for an election to be safe: members, keys, roles, timing, and each group's mode, addresses
-    /// and candidates.
+    /// What nodes must agree on for an election to be safe: members, roles, timing, and each group's mode, addresses and
+    /// candidates. Not keys: a node counts only what its own keys verify, and must hear the others while one changes.
     package var canonicalSafetyText: String {
-        var lines = ["electd safety 1", "cluster \(cluster)"]
+        var lines = ["electd safety 2", "cluster \(cluster)"]
         for node in nodes {
-            lines.append("node \(node.name) \(node.address) ed25519:\(base64(node.key)) \(node.role.rawValue)")
+            lines.append("node \(node.name) \(node.address) \(node.role.rawValue)")
         }
         lines.append("timing \(timing.heartbeat) \(timing.lease) \(timing.rho) \(timing.epsilon)")
         for group in groups {
@@ -21,7 +21,11 @@ extension Configuration {
 
     /// Everything.
     package var canonicalText: String {
-        var lines = ["electd configuration 1"]
+        var lines = ["electd configuration 2"]
+        for node in nodes {
+            let former = node.formerKey.map { " former ed25519:\(base64($0))" } ?? ""
+            lines.append("key \(node.name) ed25519:\(base64(node.key))\(former)")
+        }
         for check in checks {
             lines.append("check \(check.name) \(check.weight) \(Self.line(check.schedule)) \(Self.line(check.probe))")
         }

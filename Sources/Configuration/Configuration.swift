@@ -71,6 +71,8 @@ extension Configuration {
         package let address: Endpoint
         /// 32 bytes: the node's Ed25519 public key.
         package let key: [UInt8]
+        /// The key that it had before: counts for nothing but votes in certificates from that time.
+        package let formerKey: [UInt8]?
         package let role: NodeRole
 
         /// Voters and witnesses vote; observers don't.

@@ -38,6 +38,12 @@ extension ConfigurationFile {
     /// The node that has the identity's public key.
     private func owner(of key: [UInt8], in identity: KeyFile, _ findings: Findings) -> Configuration.Node? {
         if let node = configuration.nodes.first(where: { $0.key == key }) { return node }
+        if let node = configuration.nodes.first(where: { $0.formerKey == key }) {
+            findings.report(
+                "\(identity.label) holds the former key of \(node.name)",
+                "put the identity there that `key` of \(node.name) belongs to", at: identity.place)
+            return nil
+        }
         findings.report(
             "\(identity.label) holds the key of no node: ed25519:\(base64(key))",
             "put that key under `nodes`, or name this node's own identity file", at: identity.place)

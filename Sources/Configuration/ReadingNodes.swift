@@ -9,8 +9,8 @@ extension Reading {
             roles[entry.name] = .voter
             guard
                 let section = Section(
-                    entry.tree, "node \(quoted(entry.name))", keys: ["address", "key", "witness", "observer"],
-                    findings: findings)
+                    entry.tree, "node \(quoted(entry.name))",
+                    keys: ["address", "key", "former_key", "witness", "observer"], findings: findings)
             else { continue }
             let role = self.role(section)
             roles[entry.name] = role
@@ -18,11 +18,15 @@ extension Reading {
             let keyField = section.required("key", "run `electd keygen --out FILE` on it and add what it prints")
             let address = addressField?.endpoint()
             let key = keyField?.publicKey(of: entry.name)
+            let formerField = section.optional("former_key")
+            let formerKey = formerField?.publicKey(of: entry.name)
             if let addressField, let address { known.compare(address, of: entry.name, at: addressField) }
             if let keyField, let key { known.compare(key, of: entry.name, at: keyField) }
+            if let formerField, let formerKey { known.compare(formerKey, of: entry.name, at: formerField) }
             guard let address, let key else { continue }
             nodeAddresses[address.address] = entry.name
-            nodes.append(Configuration.Node(name: entry.name, address: address, key: key, role: role))
+            nodes.append(
+                Configuration.Node(name: entry.name, address: address, key: key, formerKey: formerKey, role: role))
         }
         if !roles.isEmpty, !roles.values.contains(.voter), let place = root.place(of: "nodes") {
             findings.report(
@@ -72,6 +76,11 @@ extension Reading {
             guard let other = keys[key] else {
                 keys[key] = (name, field.position)
                 return
+            }
+            guard other.name != name else {
+                return field.refuse(
+                    "the former key of node \(quoted(name)) is the one it has",
+                    "leave `former_key` out; it is for the time after a new `key`")
             }
             reportLater(
                 of: other, and: (name, field.position), at: field,

@@ -42,17 +42,11 @@ struct Assembly {
             writer: writer, logs: logs, ballots: ballots, heartbeat: loaded.rules.timing.heartbeat
         ) { report in mailbox.post(.store(report)) }
         let this = loaded.rules.this
-        let keys = try loaded.rules.nodes.map { node in
-            // Indices and keys go together: one left out would give its neighbours each other's names.
-            guard let key = PublicKey(bytes: node.key) else {
-                throw DaemonError.state("\(node.name) has no usable key")
-            }
-            return key
-        }
         let parts = ElectionParts(
             configuration: loaded.configuration, this: loaded.this, elector: elector, mailbox: mailbox, store: store,
             reports: reports, log: log, interfaces: interfaces,
-            gatekeeper: Gatekeeper(this: this, incarnation: start.incarnation, keys: keys, secret: secret),
+            gatekeeper: Gatekeeper(
+                this: this, incarnation: start.incarnation, nodes: try loaded.configuration.nodeKeys(), secret: secret),
             sealer: Sealer(this: this, key: key, secret: secret), key: key, secret: secret)
         let loop = Handover(try ElectionLoop(parts))
         let thread = loaded.configuration.election

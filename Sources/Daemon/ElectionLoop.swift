@@ -219,6 +219,7 @@ final class ElectionLoop {
         case .transfer(let group, let node): step(.transfer(group, to: node))
         case .reconfigure(let configuration, let rules):
             self.configuration = configuration
+            changeKeys()
             step(.reconfigured(rules))
         case .order(let request, let group, let command): step(.command(request, group, command))
         case .propose(let request, let text): step(.propose(request, text: text))

@@ -94,8 +94,8 @@ package struct EpochFiles: Sendable {
 
 extension EpochFiles {
     /// The configuration that a start begins with: the newest epoch's, unless the file says something else of what
-    /// promises rest on. Nodes, keys, timing and addresses change only with every node stopped and a new file
-    /// everywhere; then the file holds, and the epochs are from before.
+    /// promises rest on, or in pair mode of keys. Those change only with every node stopped and a new file everywhere; then
+    /// the file holds, and the epochs are from before.
     package func chosen(over file: LoadedConfiguration) -> (loaded: LoadedConfiguration, epoch: UInt64, note: String?) {
         guard let newest, let text = text(of: newest) else { return (file, 0, nil) }
         if text == file.text { return (file, newest, nil) }
@@ -108,9 +108,17 @@ extension EpochFiles {
         }
         guard epoch.rules.safetyDigest == file.rules.safetyDigest, epoch.this.name == file.this.name else {
             return (
-                file, 0, "the file is for other nodes, keys, timing or addresses than \(path), so the file is taken"
+                file, 0, "the file is for other nodes, timing or addresses than \(path), so the file is taken"
             )
         }
-        return (epoch, newest, "configuration epoch \(newest) is in force (\(path)), which the file differs from")
+        let isPair = file.configuration.groups.allSatisfy { $0.mode == .pair }
+        let hasSameKeys = epoch.configuration.hasSameKeys(as: file.configuration)
+        if isPair && !hasSameKeys {
+            return (file, 0, "the file has other keys than \(path), so the file is taken")
+        }
+        let keys = hasSameKeys ? "" : ", in keys too; `electd apply` changes them"
+        return (
+            epoch, newest, "configuration epoch \(newest) is in force (\(path)), which the file differs from\(keys)"
+        )
     }
 }

@@ -11,6 +11,10 @@ extension RunningDaemon {
     func obstacle(to text: [UInt8], named name: String) -> String? {
         let new: LoadedConfiguration
         do throws(ConfigurationErrors) {
+            if try LoadedConfiguration.replacesKey(of: current, text: text, as: name) {
+                return "it gives this node another key than it runs with; stop electd here, apply it on another node, "
+                    + "then start electd here with the new identity"
+            }
             new = try LoadedConfiguration.load(text: text, as: name, on: current)
         } catch {
             return error.problems.map { "\($0)" }.joined(separator: "\n")
@@ -46,7 +50,7 @@ extension RunningDaemon {
             return complain("configuration epoch \(epoch.number) can't be taken here: \(error)")
         }
         if new.rules.safetyDigest != current.rules.safetyDigest {
-            log.warning("configuration epoch \(epoch.number) is for other nodes, keys, timing or addresses: not taken")
+            log.warning("configuration epoch \(epoch.number) is for other nodes, timing or addresses: not taken")
             return
         }
         do throws(DaemonError) {

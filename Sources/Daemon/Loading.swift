@@ -28,6 +28,14 @@ package struct LoadedConfiguration: Sendable {
         try load(try ConfigurationFile.parse(bytes: text, file: name).withKeyFiles(of: own.configuration))
     }
 
+    /// Whether a text gives the node of `own` another key than it has.
+    static func replacesKey(
+        of own: LoadedConfiguration, text: [UInt8], as name: String
+    ) throws(ConfigurationErrors) -> Bool {
+        let file = try ConfigurationFile.parse(bytes: text, file: name)
+        return file.configuration.node(named: own.this.name).map { $0.key != own.this.key } ?? false
+    }
+
     private static func load(_ file: ConfigurationFile) throws(ConfigurationErrors) -> LoadedConfiguration {
         var users: UsersFile?
         var pages: [String: [UInt8]] = [:]
@@ -56,8 +64,8 @@ package struct LoadedConfiguration: Sendable {
     /// there needs every node to be stopped first, also by way of the log (Specs/protocol.md, G8).
     func obstacle(to other: LoadedConfiguration) -> String? {
         if rules.safetyDigest != other.rules.safetyDigest {
-            return "it changes nodes, keys, timing, or a group's mode, addresses or candidates; stop electd on all "
-                + "nodes, install the file everywhere, then start them"
+            return "it changes nodes, timing, or a group's mode, addresses or candidates; stop electd on all nodes, "
+                + "install the file everywhere, then start them"
         }
         if this.name != other.this.name { return "it makes this node \(other.this.name) instead of \(this.name)" }
         if configuration.placements(on: this) != other.configuration.placements(on: other.this) {

@@ -197,6 +197,12 @@ package final class RunningDaemon: Sendable {
             reopenLogs()
             return
         }
+        if !new.configuration.hasSameKeys(as: current.configuration) {
+            log.error(
+                "reload: a node's key changes for all at once, by `electd apply`; the configuration in force stays")
+            reopenLogs()
+            return
+        }
         if let obstacle = await put(new, handle) {
             log.error("reload: \(obstacle); the configuration in force stays")
             reopenLogs()

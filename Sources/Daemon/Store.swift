@@ -21,6 +21,8 @@ final class Store: Sendable {
         case close(Instant)
         /// The peers' socket is there: checkpoints are shown to peers, and theirs are looked at.
         case witness(WitnessDesk.Parts)
+        /// The nodes may have other keys now.
+        case peers([(name: String, key: PublicKey)])
         /// A peer's checkpoint, or its word for one of ours, as it came.
         case letter([UInt8])
         /// Old segments are about to be deleted.
@@ -166,6 +168,7 @@ private struct Clerk {
             attempt { clerk throws(JournalError) in try clerk.writer.rotate(genesis: genesis, at: instant) }
             keepUp(for: store)
         case .witness(let parts): desk = WitnessDesk(parts, witnessed: writer.witnessed)
+        case .peers(let nodes): desk?.change(to: nodes)
         case .letter(let datagram):
             switch desk?.take(datagram, at: BootInstant.now()) {
             case .witnessed(let witnessed):

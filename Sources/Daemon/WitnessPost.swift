@@ -78,7 +78,7 @@ struct WitnessDesk {
         var alarm: @Sendable (String) -> Void
     }
 
-    private let parts: Parts
+    private var parts: Parts
     private var book: WitnessBook
     /// The own checkpoint that is shown, and who hasn't answered.
     private var shown: (claim: CheckpointClaim, text: [UInt8], missing: Set<UInt8>, left: Int, next: Instant)?
@@ -88,6 +88,12 @@ struct WitnessDesk {
     init(_ parts: Parts, witnessed: [Witnessed]) {
         self.parts = parts
         book = WitnessBook(clusterTag: parts.secret.clusterTag, nodes: parts.nodes, witnessed: witnessed)
+    }
+
+    /// Puts other keys of the same nodes in force.
+    mutating func change(to nodes: [(name: String, key: PublicKey)]) {
+        parts.nodes = nodes
+        book.change(to: nodes)
     }
 
     /// Shows a new checkpoint to everybody, and again to who hasn't answered.
@@ -176,9 +182,7 @@ extension ElectionLoop {
     func witnessParts() -> WitnessDesk.Parts {
         WitnessDesk.Parts(
             this: elector.rules.this, key: key, secret: secret,
-            nodes: elector.rules.nodes.compactMap { node in
-                PublicKey(bytes: node.key).map { (name: node.name, key: $0) }
-            },
+            nodes: witnesses,
             sender: socket.sender(),
             alarm: { [mailbox] what in mailbox.post(.contradiction(what)) })
     }

@@ -225,4 +225,16 @@ package struct Witnessed: Hashable, Sendable {
     package var root: [UInt8]
     package var size: UInt64
     package var head: [UInt8]
+
+    package init(
+        node: String, segment: UInt64, epoch: UInt64, frames: UInt64, root: [UInt8], size: UInt64, head: [UInt8]
+    ) {
+        self.node = node
+        self.segment = segment
+        self.epoch = epoch
+        self.frames = frames
+        self.root = root
+        self.size = size
+        self.head = head
+    }
 }

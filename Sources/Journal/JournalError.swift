@@ -14,6 +14,8 @@ package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A record, a name or the genesis is larger than the format allows.
     case tooLarge(what: String)
     case unusableDirectory(path: String, SystemError)
+    /// The directory has the journal of a node with another key: its own before, or somebody else's.
+    case anotherIdentity(path: String, key: PublicKey)
     /// The file of the key that signs checkpoints can't be opened.
     case unusableSeal(KeyFileError)
 
@@ -25,6 +27,8 @@ package enum JournalError: Error, Hashable, Sendable, CustomStringConvertible {
         case .stopped: "the journal stopped at an earlier failure; check the disk, then restart electd"
         case .tooLarge(let what): "\(what) is larger than a journal record may be; configure fewer groups or checks"
         case .unusableDirectory(let path, let error): "\(path): \(error); check the state directory and its disk"
+        case .anotherIdentity(let path, let key):
+            "\(path) is the journal of the identity \(key); move it away and keep it, then start electd"
         case .unusableSeal(let error): "\(error)"
         }
     }

@@ -60,9 +60,12 @@ package final class JournalWriter {
         let past: Past
         do throws(SystemError) {
             try directory.removeUnfinished()
-            past = try Past.survey(directory)
+            past = try Past.survey(directory, before: genesis)
         } catch {
             throw .unusableDirectory(path: state.journalPath, error)
+        }
+        if let other = past.key, other != key.publicKey {
+            throw .anotherIdentity(path: state.journalPath, key: other)
         }
         let keys = try SealKeys(
             in: state, node: key, lastSealed: past.lastSealed, isWhole: past.isWhole, generate: epochKey)

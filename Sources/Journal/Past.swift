@@ -10,14 +10,20 @@ struct Past {
     var recovery: Recovery?
     /// The epoch of the newest checkpoint that can be read, and the key that it names.
     var lastSealed: (epoch: UInt64, next: PublicKey)?
-    /// What was cosigned of peers' journals.
+    /// What was cosigned of peers' journals; of those that still have the key which they had then.
     var witnessed: [Witnessed] = []
+    /// The node's key in the newest segment.
+    var key: PublicKey?
+    /// The peers' keys when it ended.
+    private var peers: [NodeRules] = []
     /// Nothing after that checkpoint is damaged.
     var isWhole = true
 
     /// Reads the newest segment through: a torn tail is cut, a damaged segment is renamed and kept. Older segments
     /// stay unread; the start doesn't wait for what `electd log verify` does.
-    static func survey(_ directory: SegmentDirectory) throws(SystemError) -> Past {
+    ///
+    /// - Parameter genesis: of the segment that is about to begin.
+    static func survey(_ directory: SegmentDirectory, before genesis: [UInt8]) throws(SystemError) -> Past {
         var past = Past()
         guard let newest = try directory.segments().last else { return past }
         if newest.isDamaged {
@@ -25,6 +31,7 @@ struct Past {
         } else {
             try past.putRight(newest, in: directory)
         }
+        past.meet(Self.nodes(in: genesis))
         guard let found = try directory.segments().last else { return past }
         let whole = try digest(found.path)
         past.nextSegment = found.number + 1
@@ -40,7 +47,7 @@ struct Past {
             let reader = try JournalReader(segment.path)
             defer { lastSealed = reader.nextSeal.map { ($0.epoch &- 1, $0.key) } }
             while let entry = try reader.next() {
-                if case .witnessed(let seen) = entry.record { note(seen) }
+                take(entry.record)
             }
             guard let torn = reader.tornTail else { return }
             found.finding = .tornTail
@@ -63,6 +70,31 @@ struct Past {
         let file = try OpenFile(segment.path, O_RDWR | O_NOFOLLOW)
         try file.truncate(to: found.offset)
         try file.syncAll()
+    }
+
+    private mutating func take(_ record: JournalRecord) {
+        switch record {
+        case .opening(let opening):
+            key = opening.key
+            peers = Self.nodes(in: opening.genesis)
+        case .step(let step):
+            if case .reconfigured(let rules) = step.event { meet(rules.nodes) }
+        case .witnessed(let seen): note(seen)
+        default: break
+        }
+    }
+
+    private static func nodes(in genesis: [UInt8]) -> [NodeRules] {
+        var reader = ByteReader(genesis)
+        return (try? Elector(from: &reader))?.rules.nodes ?? []
+    }
+
+    /// Forgets what was witnessed of those whose key changed: they began another journal.
+    private mutating func meet(_ nodes: [NodeRules]) {
+        for node in nodes where peers.contains(where: { $0.name == node.name && $0.key != node.key }) {
+            witnessed.removeAll { $0.node == node.name }
+        }
+        peers = nodes
     }
 
     /// The newest of each peer.

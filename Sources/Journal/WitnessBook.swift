@@ -51,7 +51,7 @@ package struct WitnessBook: Sendable {
     }
 
     private let clusterTag: [UInt8]
-    private let nodes: [(name: String, key: PublicKey)]
+    private var nodes: [(name: String, key: PublicKey)]
     private var known: [Known?]
 
     /// - Parameters:
@@ -66,6 +66,13 @@ package struct WitnessBook: Sendable {
             known[index] = Known(
                 segment: old.segment, epoch: old.epoch, frames: old.frames, root: old.root, size: old.size, next: nil)
         }
+    }
+
+    /// Puts other keys of the same nodes in force. Who has another key begins another journal: nothing is known of it.
+    package mutating func change(to nodes: [(name: String, key: PublicKey)]) {
+        precondition(nodes.count == self.nodes.count, "the same nodes")
+        for (place, node) in nodes.enumerated() where node.key != self.nodes[place].key { known[place] = nil }
+        self.nodes = nodes
     }
 
     /// The text that both sign.

@@ -37,27 +37,29 @@ extension Chronicle {
 
     /// Whether the vote is kept as signed, and the signature is its voter's.
     private func isSigned(_ entry: VoteBook.Entry, _ key: VoteBook.Key) -> Bool {
-        guard let frame = try? SignedFrame(parsing: entry.proof), let signer = publicKey(of: key.voter),
+        guard let frame = try? SignedFrame(parsing: entry.proof),
             let tag = archive.journals.first.flatMap({ ClusterTag(bytes: $0.clusterTag) }),
             case .grant(let grant) = frame.packet.message, grant.group == key.group, grant.term == key.term
         else { return false }
-        return frame.isSigned(by: signer, in: tag)
+        return publicKeys(of: key.voter).contains { frame.isSigned(by: $0, in: tag) }
     }
 
-    private func publicKey(of node: Int) -> PublicKey? {
-        for rules in rules.values {
-            if let found = rules.nodes.first(where: { $0.name == archive.nodes[node] }) {
-                return PublicKey(bytes: found.key)
-            }
+    /// The keys that the cluster's configurations gave the node, the last one first; without any, its journal's own.
+    private func publicKeys(of node: Int) -> [PublicKey] {
+        let name = archive.nodes[node]
+        var keys: [PublicKey] = []
+        let last = rules.sorted { $0.key < $1.key }.compactMap { $0.value.nodes.first { $0.name == name }?.key }
+        for bytes in last + archive.keysNamed(for: name) {
+            if let key = PublicKey(bytes: bytes), !keys.contains(key) { keys.append(key) }
         }
-        return archive.journal(of: node)?.key
+        return keys.isEmpty ? [archive.journal(of: node)?.key].compactMap { $0 } : keys
     }
 
     private func json(_ double: VoteBook.Double, proven: Bool) -> JSONText {
         let tag = archive.journals.first.map { hex($0.clusterTag) }
         return .fields([
             "kind": .text("double_vote"), "voter": .text(name(double.key.voter)),
-            "voter_key": .optional(publicKey(of: double.key.voter)?.description),
+            "voter_key": .optional(publicKeys(of: double.key.voter).first?.description),
             "group": .text(archive.group(double.key.group)), "group_id": .number(Int(double.key.group.rawValue)),
             "term": .number(double.key.term.rawValue), "cluster_tag": .optional(tag), "proven": .flag(proven),
             "votes": .list(
@@ -68,6 +70,13 @@ extension Chronicle {
                     ])
                 }),
         ])
+    }
+
+    /// Whether configurations of the cluster gave the node the one key and then the other.
+    private func hasChangedKey(_ node: String, _ one: PublicKey, _ other: PublicKey) -> Bool {
+        guard let place = archive.nodes.firstIndex(of: node) else { return false }
+        let keys = publicKeys(of: place)
+        return keys.contains(one) && keys.contains(other)
     }
 
     /// One key, two histories: segments of one number that aren't the same, or one name with two keys.
@@ -87,7 +96,7 @@ extension Chronicle {
                     ))
             }
             if let twin = archive.journals.first(where: { $0.node == journal.node && $0.key != journal.key }),
-                journal.key.description < twin.key.description
+                journal.key.description < twin.key.description, !hasChangedKey(journal.node, journal.key, twin.key)
             {
                 found.append(
                     (

@@ -77,8 +77,8 @@ package struct JournalArchive: Sendable {
         journals.sort { rank($0) < rank($1) }
         for (one, other) in zip(journals, journals.dropFirst()) where one.node == other.node {
             troubles.append(
-                "two keys claim to be \(harmless(one.node)): the journal of \(other.key) is left out; see evidence, and "
-                    + "give the right key with --key")
+                "there are journals of \(harmless(one.node)) with two keys: that of \(other.key) is left out; see "
+                    + "evidence, or ask it alone with --key \(harmless(one.node))=\(other.key)")
         }
     }
 
@@ -108,6 +108,11 @@ package struct JournalArchive: Sendable {
                     key: opening.key, node: opening.node, clusterTag: opening.clusterTag, segments: [segment]))
         }
         learn(opening)
+    }
+
+    /// By the word of the others; sorted.
+    func keysNamed(for node: String) -> [[UInt8]] {
+        (named[node] ?? []).sorted { $0.lexicographicallyPrecedes($1) }
     }
 
     private mutating func learn(_ opening: Opening) {

@@ -25,15 +25,31 @@ package struct Gatekeeper {
 
     /// - Parameters:
     ///   - this: the node that receives, in its life `incarnation`.
-    ///   - keys: of all nodes, by index, its own included.
-    package init(this: NodeIndex, incarnation: Incarnation, keys: [PublicKey], secret: ClusterSecret) {
-        precondition(keys.count <= Bound.nodes && Int(this.rawValue) < keys.count, "a key for every node")
+    ///   - nodes: the keys of all nodes, by index, its own included.
+    package init(this: NodeIndex, incarnation: Incarnation, nodes: [NodeKeys], secret: ClusterSecret) {
+        precondition(nodes.count <= Bound.nodes && Int(this.rawValue) < nodes.count, "a key for every node")
         self.this = this
         self.incarnation = incarnation
         self.secret = secret
         cluster = ClusterTag(of: secret)
-        origins = keys.map(Origin.init)
+        origins = nodes.map(Origin.init)
         sentFrames = SentFrames(incarnation: incarnation)
+    }
+
+    /// Puts other keys in force; of a node whose key changes, nothing is known any more, and what its old one signed is
+    /// refused from now on.
+    ///
+    /// - Parameter nodes: the keys of the same nodes, by index; a life of this node has one key to its end.
+    package mutating func change(to nodes: [NodeKeys]) {
+        precondition(nodes.count == origins.count, "a key for every node")
+        precondition(nodes[Int(this.rawValue)].key == origins[Int(this.rawValue)].keys.key, "this node's own key stays")
+        for (place, keys) in nodes.enumerated() {
+            if keys.key == origins[place].keys.key {
+                origins[place].keys = keys
+            } else {
+                origins[place] = Origin(keys)
+            }
+        }
     }
 
     /// Something that was let in.
@@ -139,7 +155,7 @@ package struct Gatekeeper {
     private mutating func verify(_ frame: SignedFrame, at now: Instant) -> Refusal? {
         let index = Int(frame.packet.sender.node.rawValue)
         guard origins[index].budget.take(at: now) else { return .overBudget }
-        return frame.isSigned(by: origins[index].key, in: cluster) ? nil : .signature
+        return frame.isSigned(by: origins[index].keys.key, in: cluster) ? nil : .signature
     }
 
     /// The signature of a grant is checked once, however many certificates and copies carry it.
@@ -147,7 +163,7 @@ package struct Gatekeeper {
         certificate.isGenuine(nodes: origins.count) { grant in
             let digest = grant.digest
             if verifiedGrants.contains(digest) { return true }
-            guard verify(grant, at: now) == nil else { return false }
+            guard isSigned(grant, at: now) else { return false }
             if verifiedGrants.count < Self.verifiedLimit {
                 verifiedGrants.append(digest)
             } else {
@@ -156,6 +172,16 @@ package struct Gatekeeper {
             }
             return true
         }
+    }
+
+    /// Whether the vote is its voter's, by the key that it has or the one that it had.
+    private mutating func isSigned(_ grant: SignedFrame, at now: Instant) -> Bool {
+        guard let refusal = verify(grant, at: now) else { return true }
+        let index = Int(grant.packet.sender.node.rawValue)
+        guard refusal == .signature, let former = origins[index].keys.former, origins[index].budget.take(at: now) else {
+            return false
+        }
+        return grant.isSigned(by: former, in: cluster)
     }
 
     private mutating func contradict(_ frame: SignedFrame, _ earlier: [UInt8], at now: Instant) -> Arrival? {
@@ -173,22 +199,6 @@ package struct Gatekeeper {
         guard !sentFrames.explains(frame) else { return refuse(.own) }
         if let refusal = verify(frame, at: now) { return refuse(refusal) }
         return .ownSignatureFromElsewhere(frame.bytes)
-    }
-}
-
-/// Two contents that one node signed under one number: proof that it lies, or that its key is used twice.
-package struct Equivocation: Hashable, Sendable {
-    package var by: NodeLife
-    package var sequence: Sequence
-    /// The two signed frames.
-    package var first: [UInt8]
-    package var second: [UInt8]
-
-    package init(by: NodeLife, sequence: Sequence, first: [UInt8], second: [UInt8]) {
-        self.by = by
-        self.sequence = sequence
-        self.first = first
-        self.second = second
     }
 }
 

@@ -6,7 +6,7 @@ struct Origin {
     /// Frames that are kept whole: to know a copy without checking its signature again, and to prove a contradiction.
     static let keptFrames = 64
 
-    let key: PublicKey
+    var keys: NodeKeys
     private(set) var incarnation: Incarnation?
     /// What came at all, and what came on the direct way: a direct copy after a relayed one is news.
     private(set) var seen = ReplayWindow()
@@ -21,8 +21,8 @@ struct Origin {
         var bytes: [UInt8]
     }
 
-    init(key: PublicKey) {
-        self.key = key
+    init(_ keys: NodeKeys) {
+        self.keys = keys
     }
 
     /// What is known of a frame before its signature is checked.

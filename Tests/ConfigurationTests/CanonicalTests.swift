@@ -9,11 +9,11 @@ import Testing
     @Test func theSafetyTextIsWhatAnElectionStandsOn() throws {
         #expect(
             try read(Landlord.text).canonicalSafetyText == """
-                electd safety 1
+                electd safety 2
                 cluster landlord
-                node ethyl 192.0.2.202:3737 \(Landlord.ethylKey) voter
-                node fred 192.0.2.201:3737 \(Landlord.fredKey) voter
-                node lucy 192.0.2.203:3737 \(Landlord.lucyKey) witness
+                node ethyl 192.0.2.202:3737 voter
+                node fred 192.0.2.201:3737 voter
+                node lucy 192.0.2.203:3737 witness
                 timing 100ms 500ms 1000 6ms
                 group router37 majority
                 address 192.0.2.200/32
@@ -27,7 +27,10 @@ import Testing
         let lines = try read(Landlord.text).canonicalText.split(separator: "\n").dropFirst(10).joined(separator: "\n")
         #expect(
             lines == """
-                electd configuration 1
+                electd configuration 2
+                key ethyl \(Landlord.ethylKey)
+                key fred \(Landlord.fredKey)
+                key lucy \(Landlord.lucyKey)
                 check web 2 2s 1s 1 1 command "/usr/bin/pgrep" "-x" "httpd"
                 group router37 interface "eth1"
                 priority ethyl 100
@@ -71,6 +74,8 @@ import Testing
         ("rise: 1", "rise: 2", false), ("{ fred: 101, ethyl: 100 }", "{ fred: 101, ethyl: 99 }", false),
         ("interface: eth1", "interface: eth2", false), ("lease: 500ms", "lease: 501ms", true),
         ("{ fred: 101, ethyl: 100 }", "{ fred: 101 }", true), ("192.0.2.203:3737", "192.0.2.204:3737", true),
+        ("\"\(Landlord.lucyKey)\"", "\"\(Landlord.ninthKey)\"", false),
+        ("\"\(Landlord.lucyKey)\"", "\"\(Landlord.lucyKey)\", former_key: \"\(Landlord.ninthKey)\"", false),
         ("realm: electd statistics", "realm: other", false), ("\"httpd\"", "\"nginx\"", false),
     ])
     func whatIsSaidShows(old: String, new: String, isSafety: Bool) throws {

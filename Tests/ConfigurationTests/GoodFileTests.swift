@@ -103,15 +103,17 @@ import Testing
         let small = try read(text)
         #expect(
             small.canonicalText == """
-                electd safety 1
+                electd safety 2
                 cluster small
-                node a [2001:db8::1]:3737 \(Landlord.fredKey) voter
-                node b [2001:db8::2]:3737 \(Landlord.ethylKey) voter
+                node a [2001:db8::1]:3737 voter
+                node b [2001:db8::2]:3737 voter
                 timing 100ms 500ms 1000 6ms
                 group g pair
                 candidate a
                 candidate b
-                electd configuration 1
+                electd configuration 2
+                key a \(Landlord.fredKey)
+                key b \(Landlord.ethylKey)
                 group g interface -
                 priority a 2
                 priority b 1

@@ -50,7 +50,13 @@ import Testing
             try write("notify", 1, mode: 0o755)
         }
 
-        func check(key: UInt8 = 1) throws -> (node: String?, problems: [String]) {
+        func check(_ replacing: (old: String, new: String)? = nil, key: UInt8 = 1) throws -> (
+            node: String?, problems: [String]
+        ) {
+            var text = text
+            if let (old, new) = replacing {
+                text = text.split(separator: old, omittingEmptySubsequences: false).joined(separator: new)
+            }
             let file = try ConfigurationFile.parse(text: text, file: "e.yaml")
             do throws(ConfigurationErrors) {
                 return (
@@ -81,6 +87,20 @@ import Testing
             try directory.check(key: 9).problems == [
                 "e.yaml:4:1: identity_file D/identity holds the key of no node: ed25519:\(key); "
                     + "put that key under `nodes`, or name this node's own identity file"
+            ])
+    }
+
+    @Test func aFormerKeyIsNamed() throws {
+        let directory = try Directory()
+        try directory.good()
+        let change = (
+            old: "\"\(Landlord.lucyKey)\"", new: "\"\(Landlord.ninthKey)\", former_key: \"\(Landlord.lucyKey)\""
+        )
+        #expect(try directory.check(change, key: 9) == ("lucy", []))
+        #expect(
+            try directory.check(change, key: 3).problems == [
+                "e.yaml:4:1: identity_file D/identity holds the former key of lucy; "
+                    + "put the identity there that `key` of lucy belongs to"
             ])
     }
 

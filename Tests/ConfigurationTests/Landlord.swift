@@ -4,6 +4,8 @@ import Configuration
 enum Landlord {
     static let fredKey = "ed25519:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
     static let ethylKey = "ed25519:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI="
+    /// Nobody's; its bytes are 9.
+    static let ninthKey = "ed25519:CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk="
     static let lucyKey = "ed25519:AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM="
 
     static let text = """

@@ -95,6 +95,12 @@ struct Mistake: CustomTestStringConvertible, Sendable {
             "\"\(Landlord.lucyKey)\"", "‸\"\(Landlord.fredKey)\"", "node \"lucy\" has the key of node \"fred\"",
             "electd keygen"),
         .init(
+            "\"\(Landlord.lucyKey)\"", "\"\(Landlord.lucyKey)\", former_key: ‸\"\(Landlord.fredKey)\"",
+            "node \"lucy\" has the key of node \"fred\"", "electd keygen"),
+        .init(
+            "\"\(Landlord.lucyKey)\"", "\"\(Landlord.lucyKey)\", former_key: ‸\"\(Landlord.lucyKey)\"",
+            "the former key of node \"lucy\" is the one it has", "leave `former_key` out"),
+        .init(
             "\"\(Landlord.lucyKey)\"", "‸\"ed25519:…\"", "isn't a public key", "run `electd keygen --out FILE` on lucy"),
         .init(
             "\"\(Landlord.lucyKey)\"", "‸\"ed25519:AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwN=\"",

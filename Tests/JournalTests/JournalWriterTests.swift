@@ -39,6 +39,23 @@ import Testing
         }
     }
 
+    @Test func anotherIdentityBeginsAnotherJournal() throws {
+        let state = try scratch.state()
+        try scratch.writer(state).close(at: milliseconds(1))
+        let other = SigningKey.generate()
+        #expect(throws: JournalError.anotherIdentity(path: state.journalPath, key: scratch.key.publicKey)) {
+            try scratch.writer(state, incarnation: 2, key: other)
+        }
+        try FileManager.default.moveItem(atPath: state.journalPath, toPath: scratch.path + "/journal.before")
+        try FileManager.default.createDirectory(atPath: state.journalPath, withIntermediateDirectories: false)
+        let writer = try scratch.writer(state, incarnation: 2, key: other)
+        // The chain of epochs begins anew too, beyond what the one before has sealed.
+        #expect(writer.sealBegan && writer.sealStart.epoch > 1)
+        try writer.close(at: milliseconds(2))
+        #expect(try Audit.run([state.journalPath]).isGood)
+        #expect(try Audit.run([scratch.path + "/journal.before"]).isGood)
+    }
+
     /// The chain's head is the plain BLAKE2b-256 of the file: `head -c SIZE FILE | b2sum -l 256` says the same.
     @Test func theMarkIsTheHashOfTheFile() throws {
         let writer = try scratch.writer(try scratch.state())

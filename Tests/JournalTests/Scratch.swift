@@ -6,9 +6,10 @@ import Sodium
 /// A state directory of its own for one test.
 final class Scratch {
     let path: String
-    let key = SigningKey.generate()
+    let key: SigningKey
 
-    init() {
+    init(key: SigningKey = .generate()) {
+        self.key = key
         // In memory, where there is such a place: these tests sync thousands of times.
         let isThere = FileManager.default.isWritableFile(atPath: "/dev/shm")
         path = (isThere ? "/dev/shm/" : NSTemporaryDirectory()) + "electd-journal-\(UUID().uuidString)"
@@ -27,13 +28,13 @@ final class Scratch {
 
     func writer(
         _ state: StateDirectory, incarnation: UInt64 = 1, limits: JournalLimits = JournalLimits(),
-        at instant: Instant = .zero
+        at instant: Instant = .zero, genesis: [UInt8] = Array("genesis".utf8), key: SigningKey? = nil
     ) throws -> JournalWriter {
         try JournalWriter.open(
             in: state,
             identity: JournalIdentity(
                 clusterTag: Array(1...8), node: "fred", incarnation: Incarnation(incarnation), software: "test"),
-            key: key, genesis: Array("genesis".utf8), at: instant, limits: limits,
+            key: key ?? self.key, genesis: genesis, at: instant, limits: limits,
             wallClock: { WallClock(nanoseconds: 1_700_000_000_000_000_000) })
     }
 

@@ -40,6 +40,58 @@ import Testing
         }
     }
 
+    @Test func whoHasAnotherKeyBeginsAnotherJournal() throws {
+        let claims = try claims(3)
+        var book = book()
+        _ = book.consider(claims[2], of: fred)
+        let new = SigningKey.generate()
+        book.change(to: [("fred", new.publicKey), ("lucy", witness.publicKey)])
+        let fresh = Scratch(key: new)
+        let first = try #require(try fresh.writer(try fresh.state()).durableClaim)
+        #expect(book.consider(claims[1], of: fred) == .refuse)
+        guard case .cosign = book.consider(first, of: fred) else {
+            Issue.record("the journal of the new key isn't cosigned")
+            return
+        }
+        // The other node's goes on as before.
+        book.change(to: [("fred", new.publicKey), ("lucy", witness.publicKey)])
+        #expect(book.consider(first, of: fred) == .again)
+    }
+
+    /// A restart knows what was cosigned before it, but not of a journal that another key has ended.
+    @Test func aRestartForgetsTheJournalOfAFormerKey() throws {
+        func genesis(_ ethyl: UInt8) -> [UInt8] {
+            var rules = Recorded.rules(key: scratch.key.publicKey.bytes)
+            rules.nodes[0].key = [UInt8](repeating: ethyl, count: 32)
+            return Recorded.encoded(Elector(rules: rules))
+        }
+        let state = try scratch.state()
+        func restart(_ ethyl: UInt8) throws -> JournalWriter {
+            try scratch.writer(state, genesis: genesis(ethyl))
+        }
+        func seen(_ segment: UInt64) -> Witnessed {
+            Witnessed(
+                node: "ethyl", segment: segment, epoch: 3, frames: 4, root: [UInt8](repeating: 5, count: 32), size: 6,
+                head: [UInt8](repeating: 7, count: 32))
+        }
+        var writer = try restart(1)
+        try writer.append(seen(9))
+        try writer.close(at: milliseconds(1))
+        writer = try restart(1)
+        #expect(writer.witnessed.map(\.segment) == [9])
+        try writer.append(seen(10))
+        try writer.close(at: milliseconds(1))
+        writer = try restart(2)
+        #expect(writer.witnessed.isEmpty)
+        try writer.append(seen(1))
+        var other = Recorded.rules(key: scratch.key.publicKey.bytes)
+        other.nodes[0].key = [UInt8](repeating: 3, count: 32)
+        try writer.append(.reconfigured(other), outcome: .nothing, at: milliseconds(2))
+        try writer.append(seen(2))
+        try writer.close(at: milliseconds(3))
+        #expect(try restart(3).witnessed.map(\.segment) == [2])
+    }
+
     @Test func whatIsOlderOrForeignIsRefused() throws {
         let claims = try claims(3)
         var book = book()

@@ -4,16 +4,17 @@ import Wire
 
 /// Three nodes with keys of known seeds, and what they send.
 struct Cluster {
-    let keys = (0..<3).map { SigningKey(insecureSeed: [UInt8](repeating: UInt8($0 + 1), count: 32)) ?? .generate() }
+    var keys = (0..<3).map { SigningKey(insecureSeed: [UInt8](repeating: UInt8($0 + 1), count: 32)) ?? .generate() }
     let secret = ClusterSecret(insecureBytes: [UInt8](repeating: 0x5E, count: 32)) ?? .generate()
 
     func sealer(_ node: UInt8) -> Sealer {
         Sealer(this: NodeIndex(node), key: keys[Int(node)], secret: secret)
     }
 
+    var nodes: [NodeKeys] { keys.map { NodeKeys(key: $0.publicKey) } }
+
     func gatekeeper(_ node: UInt8, incarnation: UInt64 = 1) -> Gatekeeper {
-        Gatekeeper(
-            this: NodeIndex(node), incarnation: Incarnation(incarnation), keys: keys.map(\.publicKey), secret: secret)
+        Gatekeeper(this: NodeIndex(node), incarnation: Incarnation(incarnation), nodes: nodes, secret: secret)
     }
 
     func frame(

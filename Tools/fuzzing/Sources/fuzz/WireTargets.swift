@@ -22,7 +22,8 @@ enum WireTargets {
         let rest = Array(data.dropFirst())
         let bytes = first & 1 == 0 ? rest : cluster.sealer.seal(rest)
         var gatekeeper = Gatekeeper(
-            this: NodeIndex(0), incarnation: Incarnation(1), keys: cluster.keys, secret: cluster.secret)
+            this: NodeIndex(0), incarnation: Incarnation(1), nodes: cluster.keys.map { NodeKeys(key: $0) },
+            secret: cluster.secret)
         if !gatekeeper.receive(bytes, at: .zero).isEmpty { violated("bytes that nobody signed were let in") }
     }
 
