@@ -112,7 +112,7 @@ extension World {
         guard machines[place].process == nil else { return }
         machines[place].disk.durable = nil
         machines[place].wasWiped = true
-        for group in rules.groups.indices { machines[place].disk.durableLogs[group] = ReplicatedLog() }
+        for group in rules.groups.indices { machines[place].disk.durableLogs[group] = DurableLog() }
         checkers.wiped(place)
         checkers.logs.wiped(rules, machines)
     }
@@ -138,7 +138,9 @@ extension World {
         var memory = machines[place].disk.durable
         let forgets = options.canary == .ballotsForgotten
         if forgets, memory != nil { memory?.groups = [] }
-        for (group, log) in machines[place].disk.durableLogs.enumerated() where log.last.index > 0 && !forgets {
+        for group in rules.groups.indices where !forgets {
+            let log = machines[place].disk.durableLogs[group].whole()
+            guard log.last.index > 0 else { continue }
             enter(.recalled(rules.groups[group].id, log.image), to: place, at: now, life: life)
         }
         let incarnation = Incarnation(machines[place].disk.incarnation)

@@ -153,7 +153,10 @@ extension Checkers {
     /// committed follows nobody any more, and gets no votes (G1, G4).
     func isForked(_ place: Int, _ machines: [Machine]) -> Bool {
         guard logs.isForgiven[place] else { return false }
-        let all = machines.map { $0.process?.elector.log(of: rules.groups[place].id) ?? $0.disk.durableLogs[place] }
+        let all = machines.map { machine in
+            var log = machine.disk.durableLogs[place]
+            return machine.process?.elector.log(of: rules.groups[place].id) ?? log.whole()
+        }
         for (count, one) in all.enumerated() {
             for other in all[..<count] {
                 let common = min(one.committed, other.committed)

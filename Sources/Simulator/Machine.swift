@@ -132,7 +132,7 @@ struct Disk {
     var durable: Memory?
     var durableCertificates: [Term]
     /// By the group's place in the rules.
-    var durableLogs: [ReplicatedLog]
+    var durableLogs: [DurableLog]
     /// A slice, for its first goes without moving the others: a disk that stands still may owe thousands.
     var queue: ArraySlice<Write> = []
     /// True time at which the first write in the queue is done.
@@ -157,6 +157,35 @@ struct Disk {
 struct LogChange {
     var place: Int
     var write: LogWrite
+}
+
+/// A log as the disk has it. What its entries come to is asked at a start, and worked out then.
+struct DurableLog {
+    private var log = ReplicatedLog()
+    /// How far the disk says that it is committed; `log` may not have got there yet.
+    private var committed: UInt64 = 0
+
+    var base: LogPosition { log.base }
+    var last: LogPosition { log.last }
+
+    func position(at index: UInt64) -> LogPosition? { log.position(at: index) }
+
+    mutating func whole() -> ReplicatedLog {
+        log.apply(.committed(committed))
+        return log
+    }
+
+    mutating func apply(_ write: LogWrite) {
+        switch write {
+        case .committed(let index) where index <= log.last.index:
+            committed = max(committed, index)
+            return
+        case .entries(let place, _) where place.index >= committed: break
+        case .image: committed = 0
+        case .committed, .entries: log.apply(.committed(committed))
+        }
+        log.apply(write)
+    }
 }
 
 extension Disk {

@@ -59,7 +59,7 @@ struct World {
                     node: node, clock: NodeClock(offset: offset, ppm: ppm),
                     disk: Disk(
                         durableCertificates: Array(repeating: .none, count: rules.groups.count),
-                        durableLogs: Array(repeating: ReplicatedLog(), count: rules.groups.count),
+                        durableLogs: Array(repeating: DurableLog(), count: rules.groups.count),
                         latency: options.diskLatency.nanoseconds),
                     gates: Array(repeating: Gate(), count: rules.groups.count),
                     checks: Array(repeating: true, count: rules.checks.count)))
