@@ -54,7 +54,7 @@ extension Elector {
         _ voter: NodeIndex, _ sentAt: Instant, in place: Int, _ effects: inout [Effect]
     ) {
         guard let before = groups[place].leaseUntil else { return }
-        let lease = rules.timing.lease
+        let (quorum, lease) = (quorum, rules.timing.lease)
         groups[place].changeHolding { holding in
             holding.acknowledge(voter, sentAt)
             holding.extendLease(quorum: quorum, lease: lease)

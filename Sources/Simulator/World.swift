@@ -30,6 +30,7 @@ struct World {
     private var lastSaid: [[String]]
     /// By node and group: whether the gate was open at the last look.
     private var wasOpen: [[Bool]]
+    private let inPlace = InPlace()
 
     init(rules: Rules, plan: [PlannedAction], options: Simulation.Options, seed: UInt64) {
         self.rules = rules
