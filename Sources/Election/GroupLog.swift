@@ -4,7 +4,11 @@ struct GroupLog: Equatable, Sendable {
     /// Everything up to here is on this node's disk.
     var durable: UInt64 = 0
     /// The holder's own part: whom it has brought how far.
-    var leading: Leading?
+    var leading: Leading? {
+        didSet { takeUpLeading() }
+    }
+    /// Of `leading`, at hand: what every step asks of a busy log.
+    private(set) var leadingTerm: Term?
     /// The holder that this node follows, and how far their logs are known to agree.
     var followed: Followed?
     /// By node index: what it last said of its log.
@@ -27,6 +31,9 @@ struct GroupLog: Equatable, Sendable {
     var wakeAt = Instant.never
 
     init(nodes: Int) { marks = Array(repeating: nil, count: nodes) }
+
+    /// What `leading` says is put at hand; where it is given its first value, nobody else does.
+    mutating func takeUpLeading() { leadingTerm = leading.map(\.term) }
 
     var mark: LogMark {
         LogMark(term: log.last.term, index: log.last.index, committed: log.committed, stateHash: log.stateHash)

@@ -80,8 +80,8 @@ extension Elector {
 
     mutating func tendFetch(_ place: Int, at now: Instant) {
         if let fetch = replication.logs[place].fetch {
-            let isMerging = rules.groups[place].mode == .pair && replication.logs[place].leading != nil
-            guard isReachable(fetch.from, at: now), replication.logs[place].leading == nil || isMerging else {
+            let isMerging = rules.groups[place].mode == .pair && replication.logs[place].leadingTerm != nil
+            guard isReachable(fetch.from, at: now), replication.logs[place].leadingTerm == nil || isMerging else {
                 replication.logs[place].fetch = nil
                 markBusy(place)
                 return

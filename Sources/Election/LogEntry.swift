@@ -41,8 +41,8 @@ package struct LogEntry: Hashable, Sendable {
     package var position: LogPosition { LogPosition(index: index, term: term, hash: hash) }
 }
 
-/// What a group's log says.
-package enum LogContent: Hashable, Sendable {
+/// What a group's log says. Boxed, since an entry is handed on many times and looked into seldom.
+package indirect enum LogContent: Hashable, Sendable {
     /// A certificate of the entry's term was given to this life; the first entry of every holder.
     case held(NodeLife, because: Reason)
     /// The life before gave the group up by itself; recorded by its successor.
@@ -96,8 +96,14 @@ package struct ServerName: Hashable, Comparable, Sendable {
 
     /// By bytes: a locale or a Unicode version must not order it.
     package static func < (left: ServerName, right: ServerName) -> Bool {
-        if left.service != right.service { return left.service.utf8.lexicographicallyPrecedes(right.service.utf8) }
-        return left.server.utf8.lexicographicallyPrecedes(right.server.utf8)
+        left.service != right.service
+            ? precedes(left.service, right.service) : precedes(left.server, right.server)
+    }
+
+    private static func precedes(_ left: String, _ right: String) -> Bool {
+        left.utf8.withContiguousStorageIfAvailable { left in
+            right.utf8.withContiguousStorageIfAvailable { right in left.lexicographicallyPrecedes(right) }
+        }.flatMap { $0 } ?? left.utf8.lexicographicallyPrecedes(right.utf8)
     }
 }
 

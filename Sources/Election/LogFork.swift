@@ -14,7 +14,7 @@ extension Elector {
     ) {
         guard let state = image.state else { return }
         let own = replication.logs[place].log
-        if replication.logs[place].leading != nil {
+        if replication.logs[place].leadingTerm != nil {
             if own.isMerged(image.last) || own.position(at: image.last.index)?.hash == image.last.hash { return }
             effects.append(.forked(groups[place].id, kept: own.image, other: image))
             let items = own.state.lacking(of: state)

@@ -86,7 +86,7 @@ extension Elector {
 
     /// Into the log, if this node holds; else to whoever does.
     private mutating func push(_ wish: Wish, in place: Int, at now: Instant, _ effects: inout [Effect]) {
-        if replication.logs[place].leading != nil {
+        if replication.logs[place].leadingTerm != nil {
             if replication.logs[place].log.isPending(wish.id) { return }
             if let why = obstacle(to: wish.command, of: wish.id, in: place) {
                 finish(place, .refused(why), &effects)
@@ -153,7 +153,7 @@ extension Elector {
         _ effects: inout [Effect]
     ) {
         // Nobody orders in another's name, and only the holder decides.
-        guard id.origin == sender, replication.logs[place].leading != nil, groups[place].leaseUntil != nil else {
+        guard id.origin == sender, replication.logs[place].leadingTerm != nil, groups[place].leaseUntil != nil else {
             return
         }
         if case .decide = command { return }
@@ -268,7 +268,7 @@ extension Elector {
     /// A verdict is said again until the decision is there; the holder may have changed.
     mutating func tendVerdict(_ place: Int, at now: Instant) {
         guard let examined = replication.logs[place].examined, let obstacle = examined.obstacle else { return }
-        if replication.logs[place].leading == nil {
+        if replication.logs[place].leadingTerm == nil {
             let again = examined.toldAt.map { $0 + rules.timing.heartbeat } ?? now
             if now >= again, let holder = holder(in: place, at: now) {
                 replication.logs[place].examined?.toldAt = now

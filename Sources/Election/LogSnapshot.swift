@@ -71,6 +71,7 @@ extension GroupLog {
         leading = try reader.optional { (reader: inout ByteReader) throws(Malformed) in
             try Leading(from: &reader, nodes: nodes)
         }
+        takeUpLeading()
         followed = try reader.optional { (reader: inout ByteReader) throws(Malformed) in
             Followed(holder: try NodeLife(from: &reader), term: try Term(from: &reader), index: try reader.varint())
         }

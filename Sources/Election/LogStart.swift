@@ -24,7 +24,7 @@ extension Elector {
         let slot = Int(node.rawValue)
         for place in groups.indices {
             replication.logs[place].marks[slot] = nil
-            guard replication.logs[place].leading != nil else { continue }
+            guard replication.logs[place].leadingTerm != nil else { continue }
             replication.logs[place].leading?.matched[slot] = 0
             replication.logs[place].leading?.dueAt[slot] = .zero
             let end = replication.logs[place].log.last.index

@@ -89,7 +89,8 @@ package struct LogState: Hashable, Sendable {
 
     /// What an operator set of the server; nil when nothing.
     package func setting(of name: ServerName) -> Setting? {
-        place(of: name).isFound ? settings[place(of: name).at].setting : nil
+        let (at, isFound) = place(of: name)
+        return isFound ? settings[at].setting : nil
     }
 
     package func isInMaintenance(_ node: NodeIndex) -> Bool { maintenance(of: node)?.on ?? false }
@@ -153,13 +154,14 @@ extension LogState {
     private mutating func apply(_ command: Command, _ id: CommandID, _ stamp: Stamp) -> [LogNews] {
         switch command {
         case .server(let name, let change):
-            var setting = setting(of: name) ?? Setting(duty: nil, weight: nil, stamp: stamp)
+            let (at, isFound) = place(of: name)
+            var setting = isFound ? settings[at].setting : Setting(duty: nil, weight: nil, stamp: stamp)
             setting.stamp = stamp
             switch change {
             case .duty(let duty): setting.duty = duty
             case .weight(let weight): setting.weight = weight
             }
-            return set(name, setting) ? [.settings] : []
+            return set(name, setting, at: at, isFound: isFound) ? [.settings] : []
         case .maintenance(let node, let on):
             set(node, Maintenance(on: on, stamp: stamp))
             return [.maintenance(node, id)]
@@ -212,7 +214,8 @@ extension LogState {
         switch item {
         case .server(let name, let other):
             if let own = setting(of: name), own.stamp >= other.stamp { return [] }
-            return set(name, other) ? [.settings] : []
+            let (at, isFound) = place(of: name)
+            return set(name, other, at: at, isFound: isFound) ? [.settings] : []
         case .maintenance(let node, let other):
             if let own = maintenance(of: node), own.stamp >= other.stamp { return [] }
             set(node, other)
@@ -227,9 +230,11 @@ extension LogState {
         if evidence.count < Bound.evidence, !evidence.contains(found) { evidence.append(found) }
     }
 
+    /// - Parameters:
+    ///   - at: the server's place.
+    ///   - isFound: whether it is there already.
     /// - Returns: false when there is no room for one more server.
-    private mutating func set(_ name: ServerName, _ setting: Setting) -> Bool {
-        let (at, isFound) = place(of: name)
+    private mutating func set(_ name: ServerName, _ setting: Setting, at: Int, isFound: Bool) -> Bool {
         if isFound {
             settingsSum &-= settings[at].fingerprint
             settings[at].setting = setting

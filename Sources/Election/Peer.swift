@@ -128,7 +128,7 @@ extension Elector {
             hear(beat, from: life, in: place, at: now)
             if let mark = beat.log, agrees {
                 hear(mark, from: life, isHolding: beat.holding, term: beat.term, in: place, at: now, &effects)
-            } else if replication.logs[place].leading != nil {
+            } else if replication.logs[place].leadingTerm != nil {
                 // It has none yet.
                 markBusy(place)
             }

@@ -72,7 +72,7 @@ extension Elector {
 
     /// G3: committed is what a quorum has on disk, up to an entry of the holder's own term.
     private mutating func advanceCommit(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
-        guard let term = replication.logs[place].leading?.term, groups[place].termHeld == term else { return }
+        guard let term = replication.logs[place].leadingTerm, groups[place].termHeld == term else { return }
         var index = replication.logs[place].durable
         replication.logs[place].leading?.matched[Int(rules.this.rawValue)] = index
         if rules.groups[place].mode == .majority {
@@ -174,7 +174,7 @@ extension Elector {
     mutating func receive(
         _ word: LogAcknowledgement, from node: NodeIndex, in place: Int, at now: Instant, _ effects: inout [Effect]
     ) {
-        guard word.holder == life, replication.logs[place].leading?.term == word.term else { return }
+        guard word.holder == life, replication.logs[place].leadingTerm == word.term else { return }
         let slot = Int(node.rawValue)
         let last = replication.logs[place].log.last.index
         let isKnown = replication.logs[place].log.position(at: word.committed.index)?.hash == word.committed.hash
@@ -205,9 +205,12 @@ extension Elector {
         guard groups[place].leaseUntil == nil, life(holder, leads: place, in: append.term),
             append.term >= groups[place].ballot.term || rules.groups[place].mode == .pair
         else { return }
-        replication.logs[place].leading = nil
-        if replication.logs[place].followed?.holder != holder || replication.logs[place].followed?.term != append.term {
-            replication.logs[place].followed = Followed(holder: holder, term: append.term, index: 0)
+        if replication.logs[place].leadingTerm != nil { replication.logs[place].leading = nil }
+        var followed = Followed(holder: holder, term: append.term, index: 0)
+        if let known = replication.logs[place].followed, known.holder == holder, known.term == append.term {
+            followed = known
+        } else {
+            replication.logs[place].followed = followed
         }
         let end = append.place.index + UInt64(append.entries.count)
         guard follow(append, in: place, &effects) else {
@@ -222,9 +225,9 @@ extension Elector {
             return
         }
         replication.logs[place].behindSince = nil
-        let known = replication.logs[place].followed?.index ?? 0
-        replication.logs[place].followed?.index = max(known, end)
-        commit(place, to: min(append.committed, max(known, end)), at: now, &effects)
+        followed.index = max(followed.index, end)
+        replication.logs[place].followed = followed
+        commit(place, to: min(append.committed, followed.index), at: now, &effects)
         acknowledge(place)
     }
 
@@ -321,11 +324,11 @@ extension Elector {
     private mutating func tendLog(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
         replication.logs[place].isBusy = false
         replication.logs[place].wakeAt = .never
-        if let term = replication.logs[place].leading?.term, groups[place].termHeld != term {
+        if let term = replication.logs[place].leadingTerm, groups[place].termHeld != term {
             replication.logs[place].leading = nil
         }
         tendOrders(place, at: now, &effects)
-        if replication.logs[place].leading != nil {
+        if replication.logs[place].leadingTerm != nil {
             decideProposal(place, at: now)
             tendOrders(place, at: now, &effects)
             sendAppends(place, at: now)
@@ -364,7 +367,7 @@ extension Elector {
         for write in done {
             let durable = replication.logs[write.place].durable
             replication.logs[write.place].durable = max(durable, write.index)
-            if replication.logs[write.place].leading != nil {
+            if replication.logs[write.place].leadingTerm != nil {
                 advanceCommit(write.place, at: now, &effects)
             } else {
                 acknowledge(write.place)

@@ -18,8 +18,9 @@ extension Checkers {
     }
 
     func isEligible(_ node: Int, _ machines: [Machine], _ place: Int) -> Bool {
-        rules.groups[place].priorities[Int(machines[node].node.rawValue)] > 0 && machines[node].linkIsUp
-            && machines[node].process?.ask { $0.isUnderMaintenance } != true
+        let process = machines[node].process
+        return rules.groups[place].priorities[Int(machines[node].node.rawValue)] > 0 && machines[node].linkIsUp
+            && process?.ask { $0.isUnderMaintenance } != true
             && (machines[node].dataPlaneIsUp || !rules.groups[place].needsDataPlane)
             && rules.groups[place].checks.allSatisfy { $0.weight != 0 || machines[node].checks[Int($0.check)] }
     }

@@ -59,8 +59,11 @@ extension World {
             enter(.storageFailed, to: place, at: now, life: life)
             return
         }
-        let places = rules.groups.indices
-        let certificates = process.ask { elector in places.map { elector.termHeld(inPlace: $0) ?? .none } }
+        var certificates: [Term] = []
+        certificates.reserveCapacity(rules.groups.count)
+        for group in rules.groups.indices {
+            certificates.append(process.ask { $0.termHeld(inPlace: group) } ?? .none)
+        }
         let write = Disk.Write(
             ticket: ticket, life: life, memory: memory, certificates: certificates, logs: process.unwritten)
         process.unwritten = []
