@@ -80,8 +80,14 @@ package struct Elector: Equatable, Sendable {
     /// - Parameter now: this node's `CLOCK_BOOTTIME`, read after the event happened and before any effect is carried
     ///   out (rule S3 counts leases from it). An instant before the last one counts as the last one.
     package mutating func step(_ event: Event, at now: Instant) -> [Effect] {
-        let now = max(now, lastStepAt)
         var effects: [Effect] = []
+        step(event, at: now, &effects)
+        return effects
+    }
+
+    /// As `step(_:at:)`; appends the effects to a list that has room already.
+    package mutating func step(_ event: Event, at now: Instant, _ effects: inout [Effect]) {
+        let now = max(now, lastStepAt)
         if case .started(let start) = event {
             // A node starts once; a journal that says otherwise is not to stop who reads it.
             if !isRunning { begin(start, at: now, &effects) }
@@ -95,13 +101,12 @@ package struct Elector: Equatable, Sendable {
             handle(event, at: now, &effects)
         }
         lastStepAt = now
-        guard isRunning else { return effects }
+        guard isRunning else { return }
         storageIsSlow = unwrittenSince.map { now.since($0) >= rules.timing.promise } ?? false
         advance(at: now, &effects)
         if !hasLeft { replicate(at: now, &effects) }
         crowd = Crowd()
         nextDeadline = deadline()
-        return effects
     }
 
     private mutating func begin(_ start: Start, at now: Instant, _ effects: inout [Effect]) {

@@ -168,7 +168,7 @@ struct DurableLog {
     var base: LogPosition { log.base }
     var last: LogPosition { log.last }
 
-    func position(at index: UInt64) -> LogPosition? { log.position(at: index) }
+    @inline(__always) func position(at index: UInt64) -> LogPosition? { log.position(at: index) }
 
     mutating func whole() -> ReplicatedLog {
         log.apply(.committed(committed))

@@ -16,29 +16,26 @@ final class Parcel: Sendable {
     /// nil for what isn't a packet.
     let label: Label?
 
+    /// What isn't a packet.
     init(_ event: Event) {
         self.event = event
-        guard case .received(let reception) = event else {
-            label = nil
-            return
-        }
-        let packet = reception.packet
-        var label = Label(sender: packet.sender, sequence: packet.sequence, isRelayed: reception.relay != nil)
+        label = nil
+    }
+
+    /// A packet, straight from its sender or passed on.
+    init(_ packet: Packet, relay: NodeIndex? = nil, proof: [UInt8] = []) {
+        var label = Label(sender: packet.sender, sequence: packet.sequence, isRelayed: relay != nil)
         if case .heartbeat(let heartbeat) = packet.message {
             label.isHeartbeat = true
             label.releases = heartbeat.groups.contains { $0.release != nil }
         }
         self.label = label
-    }
-
-    /// A packet straight from its sender.
-    convenience init(_ packet: Packet, proof: [UInt8] = []) {
-        self.init(.received(Reception(packet: packet, relay: nil, proof: proof)))
+        event = .received(Reception(packet: packet, relay: relay, proof: proof))
     }
 
     /// The packet, as somebody passes it on.
     func relayed(by node: NodeIndex) -> Parcel? {
         guard case .received(let reception) = event else { return nil }
-        return Parcel(.received(Reception(packet: reception.packet, relay: node)))
+        return Parcel(reception.packet, relay: node)
     }
 }

@@ -21,6 +21,7 @@ struct World {
     private let timer = Parcel(.timer)
     /// Used again for each step's effects.
     private var scratch = ByteWriter(reserving: 1024)
+    private var spare: [Effect] = []
     /// Entered events, by slot; free slots are used again.
     private var parcels: [Parcel] = []
     private var freeSlots: [UInt32] = []
@@ -83,13 +84,15 @@ struct World {
         case .event:
             let parcel = parcels[Int(entry.slot)]
             freeSlots.append(entry.slot)
-            if entry.life == 0 || machines[place].process?.life == entry.life { happen(parcel, to: place) }
+            if let process = machines[place].process, entry.life == 0 || process.life == entry.life {
+                happen(parcel, to: place, process)
+            }
         case .timer:
             guard let process = machines[place].process, process.life == entry.life, process.timerAt == entry.at else {
                 return
             }
             process.timerAt = .max
-            happen(timer, to: place)
+            happen(timer, to: place, process)
         case .written: written(place, life: entry.life)
         case .resume: resume(place)
         case .action: act(plan[Int(entry.slot)].action)
@@ -118,27 +121,32 @@ struct World {
     }
 
     /// Lets the node see an event now, or when it runs again.
-    private mutating func happen(_ parcel: Parcel, to place: Int) {
-        guard machines[place].process != nil, !machines[place].hasLeft else { return }
+    private mutating func happen(_ parcel: Parcel, to place: Int, _ process: Process) {
+        if machines[place].hasLeft { return }
         guard now >= machines[place].pausedUntil else {
             // The socket's buffer overflows; what the shell itself has to say doesn't.
             if parcel.label != nil, machines[place].inbox.count >= Machine.inboxLimit { return }
             machines[place].inbox.append(parcel)
             return
         }
-        step(parcel, on: place)
+        step(parcel, on: place, process)
     }
 
     /// The shell's work: hand the event to the elector, then carry its effects out.
-    mutating func step(_ parcel: Parcel, on place: Int) {
-        guard let process = machines[place].process else { return }
+    private mutating func step(_ parcel: Parcel, on place: Int, _ process: Process) {
         let local = reading(of: place, for: parcel)
         if let label = parcel.label {
             guard admit(parcel, label, by: process, on: place) else { return }
             if label.releases { noteReleases(parcel, on: place) }
             if machines[place].lies, case .received(let reception) = parcel.event { lie(to: reception, on: place) }
         }
-        let effects = process.step(parcel.event, at: local)
+        var effects: [Effect] = []
+        swap(&effects, &spare)
+        defer {
+            effects.removeAll(keepingCapacity: true)
+            swap(&effects, &spare)
+        }
+        process.elector.step(parcel.event, at: local, &effects)
         steps += 1
         // Of other steps' effects the instants of what comes of them tell.
         let isPrinted = process.stepsToRecord > 0 || steps & 7 == 0
@@ -155,7 +163,7 @@ struct World {
         } else {
             carryOut(effects[...], on: place, decidedAt: local)
         }
-        setTimer(of: place)
+        setTimer(of: place, process)
     }
 
     private func reading(of place: Int, for parcel: Parcel) -> Instant {
@@ -175,8 +183,8 @@ struct World {
         return true
     }
 
-    private mutating func setTimer(of place: Int) {
-        guard let process = machines[place].process, let deadline = process.ask({ $0.nextDeadline }) else { return }
+    private mutating func setTimer(of place: Int, _ process: Process) {
+        guard let deadline = process.elector.nextDeadline else { return }
         let due = max(process.due(deadline, by: machines[place].clock), now)
         if due == .max { return }
         let at = due + (options.isPlain ? 0 : randomness.below(options.wakeLatency.nanoseconds + 1))
@@ -201,14 +209,14 @@ struct World {
         carryOut(effects[...], on: place, decidedAt: machines[place].decidedAt)
         var inbox = machines[place].inbox
         machines[place].inbox = []
-        while !inbox.isEmpty, machines[place].process != nil {
+        while !inbox.isEmpty, let process = machines[place].process {
             if now < machines[place].pausedUntil {
                 machines[place].inbox.insert(contentsOf: inbox, at: 0)
                 return
             }
-            step(inbox.remove(at: arbitraryPacket(inbox)), on: place)
+            step(inbox.remove(at: arbitraryPacket(inbox)), on: place, process)
         }
-        setTimer(of: place)
+        if let process = machines[place].process { setTimer(of: place, process) }
     }
 
     /// Packets of several peers wait in no particular order; what the shell itself has to say keeps its own.
@@ -263,8 +271,6 @@ struct World {
 }
 
 extension Process {
-    func step(_ event: Event, at instant: Instant) -> [Effect] { elector.step(event, at: instant) }
-
     func record(_ event: Event, at instant: Instant, effects: [Effect], print: UInt64) {
         guard stepsToRecord > 0 else { return }
         stepsToRecord -= 1
