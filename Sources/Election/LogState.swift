@@ -99,12 +99,14 @@ package struct LogState: Hashable, Sendable {
         Int(node.rawValue) < maintenance.count ? maintenance[Int(node.rawValue)] : nil
     }
 
-    func watermark(of node: NodeIndex) -> CommandID? {
+    @inline(__always) func watermark(of node: NodeIndex) -> CommandID? {
         Int(node.rawValue) < watermarks.count ? watermarks[Int(node.rawValue)] : nil
     }
 
     /// Whether an order of this number or a later one of its node was taken.
-    func hasPassed(_ id: CommandID) -> Bool { watermark(of: id.origin.node).map { id <= $0 } ?? false }
+    @inline(__always) func hasPassed(_ id: CommandID) -> Bool {
+        watermark(of: id.origin.node).map { id <= $0 } ?? false
+    }
 
     private func place(of name: ServerName) -> (at: Int, isFound: Bool) {
         var low = 0

@@ -135,6 +135,7 @@ extension Elector {
             if isPair {
                 hearPairPeer(beat, from: life.node, in: place, at: now, &effects)
             } else if relay == nil, beat.holding, promiseRound(to: life, term: beat.term, in: place, at: now) {
+                if bonds.isEmpty { bonds.reserveCapacity(heartbeat.groups.count - position) }
                 bonds.append(Promise.Bond(group: beat.group, term: beat.term))
             }
         }

@@ -30,36 +30,25 @@ package struct ReplicatedLog: Equatable, Sendable {
     package var committedPosition: LogPosition { position(at: committed) ?? base }
 
     /// The place after the entry of that index; nil for one that isn't kept or isn't there.
-    package func position(at index: UInt64) -> LogPosition? {
+    @inline(__always) package func position(at index: UInt64) -> LogPosition? {
         if index == base.index { return base }
         guard index > base.index, index <= last.index else { return nil }
         return entries[Int(index - base.index) - 1].position
     }
 
-    func entry(at index: UInt64) -> LogEntry? {
+    @inline(__always) func entry(at index: UInt64) -> LogEntry? {
         guard index > base.index, index <= last.index else { return nil }
         return entries[Int(index - base.index) - 1]
     }
 
     /// Entries after that index, as many as fit the bytes, at least one if there is one.
-    func entries(after index: UInt64, atMost bytes: Int) -> [LogEntry] {
-        guard index >= base.index, index < last.index else { return [] }
-        var room = bytes
-        var chosen: [LogEntry] = []
-        for entry in entries[Int(index - base.index)...] {
-            room -= entry.content.size
-            if room < 0 && !chosen.isEmpty { break }
-            chosen.append(entry)
-        }
-        return chosen
+    @inline(__always) func entries(after index: UInt64, atMost bytes: Int) -> [LogEntry] {
+        index >= base.index && index < last.index ? entries.run(from: Int(index - base.index), atMost: bytes) : []
     }
 
     /// Not yet committed, and whether it holds such an order.
-    func isPending(_ id: CommandID) -> Bool {
-        entries.dropFirst(Int(committed - base.index)).contains { entry in
-            guard case .command(let known, _) = entry.content else { return false }
-            return known.origin.node == id.origin.node && id <= known
-        }
+    @inline(__always) func isPending(_ id: CommandID) -> Bool {
+        committed < last.index && entries.hold(id, from: Int(committed - base.index))
     }
 
     var uncommittedCount: UInt64 { last.index - committed }
@@ -167,6 +156,26 @@ package struct ReplicatedLog: Equatable, Sendable {
             for entry in new { add(entry) }
         // Whoever reads a whole log asks for the last state's hash only.
         case .committed(let index): _ = apply(to: index)
+        }
+    }
+}
+
+extension [LogEntry] {
+    fileprivate func run(from start: Int, atMost bytes: Int) -> [LogEntry] {
+        var room = bytes - self[start].content.size
+        var end = start + 1
+        while end < count {
+            room -= self[end].content.size
+            if room < 0 { break }
+            end += 1
+        }
+        return Array(self[start..<end])
+    }
+
+    fileprivate func hold(_ id: CommandID, from start: Int) -> Bool {
+        self[start...].contains { entry in
+            guard case .command(let known, _) = entry.content else { return false }
+            return known.origin.node == id.origin.node && id <= known
         }
     }
 }

@@ -109,6 +109,7 @@ extension Elector {
         replication.logs[place].leading = nil
         let base = replication.logs[place].log.base.index
         let last = replication.logs[place].log.last.index
+        var run: (after: UInt64, entries: [LogEntry]) = (last, [])
         for node in rules.indices where node != rules.this {
             let slot = Int(node.rawValue)
             guard leading.matched[slot] < last, isReachable(node, at: now) else { continue }
@@ -118,7 +119,7 @@ extension Elector {
             }
             let isNews = leading.next[slot] <= last && leading.next[slot] - leading.matched[slot] <= 64
             if isDue || isNews {
-                sendEntries(in: place, to: node, &leading)
+                sendEntries(in: place, to: node, &leading, &run)
                 leading.dueAt[slot] = now + rules.timing.heartbeat * (isBeyond(node, in: place, at: now) ? 64 : 1)
             }
             wake(place, at: leading.dueAt[slot])
@@ -136,7 +137,10 @@ extension Elector {
         return now.since(promised) >= rules.timing.promise
     }
 
-    private mutating func sendEntries(in place: Int, to node: NodeIndex, _ leading: inout Leading) {
+    /// - Parameter run: what was sent to the node before, which the next one mostly lacks too.
+    private mutating func sendEntries(
+        in place: Int, to node: NodeIndex, _ leading: inout Leading, _ run: inout (after: UInt64, entries: [LogEntry])
+    ) {
         let slot = Int(node.rawValue)
         let base = replication.logs[place].log.base.index
         let last = replication.logs[place].log.last.index
@@ -144,13 +148,15 @@ extension Elector {
         leading.next[slot] = min(max(leading.next[slot], base + 1), last + 1)
         for _ in 0..<Bound.logWindow {
             guard let before = replication.logs[place].log.position(at: leading.next[slot] - 1) else { return }
-            let entries = replication.logs[place].log.entries(after: before.index, atMost: Bound.logBytes)
+            if run.after != before.index {
+                run = (before.index, replication.logs[place].log.entries(after: before.index, atMost: Bound.logBytes))
+            }
             post(
                 .append(
                     LogAppend(
-                        group: groups[place].id, term: leading.term, place: before, entries: entries,
+                        group: groups[place].id, term: leading.term, place: before, entries: run.entries,
                         committed: committed, oldest: base)), to: node)
-            leading.next[slot] += UInt64(entries.count)
+            leading.next[slot] += UInt64(run.entries.count)
             if leading.next[slot] > last { return }
         }
     }
@@ -308,10 +314,15 @@ extension Elector {
             for place in groups.indices where now >= replication.logs[place].wakeAt { markBusy(place) }
         }
         guard !replication.busy.isEmpty || !replication.outbox.isEmpty || !replication.writes.isEmpty else { return }
-        let busy = replication.busy
-        replication.busy = []
-        for place in busy { tendLog(place, at: now, &effects) }
-        if !busy.isEmpty {
+        if !replication.busy.isEmpty {
+            let busy = replication.busy.count
+            for slot in 0..<busy { tendLog(replication.busy[slot], at: now, &effects) }
+            // What became busy meanwhile is looked at in the next step.
+            if replication.busy.count == busy {
+                replication.busy.removeAll(keepingCapacity: true)
+            } else {
+                replication.busy.removeFirst(busy)
+            }
             replication.wakeAt = .never
             for place in groups.indices {
                 replication.wakeAt = min(replication.wakeAt, replication.logs[place].wakeAt)
@@ -377,10 +388,13 @@ extension Elector {
 
     private mutating func flush(_ effects: inout [Effect]) {
         guard !replication.outbox.isEmpty else { return }
-        let outbox = replication.outbox
-        replication.outbox = []
-        for node in rules.indices {
+        var outbox: [Outgoing] = []
+        swap(&outbox, &replication.outbox)
+        var receivers = NodeSet()
+        for outgoing in outbox { receivers.insert(outgoing.to) }
+        for node in rules.indices where receivers.contains(node) {
             var parts: [LogPart] = []
+            parts.reserveCapacity(outbox.count / receivers.count)
             var room = Bound.logBytes
             for outgoing in outbox where outgoing.to == node {
                 let size = outgoing.part.size
@@ -394,6 +408,8 @@ extension Elector {
             }
             if !parts.isEmpty { send(.log(parts), to: .node(node), &effects) }
         }
+        outbox.removeAll(keepingCapacity: true)
+        swap(&outbox, &replication.outbox)
     }
 
     mutating func receiveLog(_ parts: [LogPart], from sender: NodeLife, at now: Instant, _ effects: inout [Effect]) {
