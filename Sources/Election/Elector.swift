@@ -94,12 +94,32 @@ package struct Elector: Equatable, Sendable {
         } else if case .recalled(let id, let image) = event {
             recall(image, of: id)
         } else if isRunning {
-            noticeOwnGap(at: now)
-            countCrowd(at: now)
-            // What has lapsed is given up before anything else is looked at: also after a sleep of hours.
-            giveUpLapsed(at: now, &effects)
+            prepare(at: now, &effects)
             handle(event, at: now, &effects)
         }
+        conclude(at: now, &effects)
+    }
+
+    /// As a step with `Event.received`, for whoever has no event yet.
+    package mutating func step(
+        receiving packet: Packet, relay: NodeIndex?, proof: [UInt8], at now: Instant, _ effects: inout [Effect]
+    ) {
+        let now = max(now, lastStepAt)
+        if isRunning {
+            prepare(at: now, &effects)
+            receive(packet, relay: relay, proof: proof, at: now, &effects)
+        }
+        conclude(at: now, &effects)
+    }
+
+    private mutating func prepare(at now: Instant, _ effects: inout [Effect]) {
+        noticeOwnGap(at: now)
+        countCrowd(at: now)
+        // What has lapsed is given up before anything else is looked at: also after a sleep of hours.
+        giveUpLapsed(at: now, &effects)
+    }
+
+    private mutating func conclude(at now: Instant, _ effects: inout [Effect]) {
         lastStepAt = now
         guard isRunning else { return }
         storageIsSlow = unwrittenSince.map { now.since($0) >= rules.timing.promise } ?? false

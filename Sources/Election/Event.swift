@@ -62,7 +62,8 @@ package struct Reception: Hashable, Sendable {
     /// Where the sender's journal stood: size and head. Recorded, never decided upon.
     package var journal: JournalMark?
 
-    package init(packet: Packet, relay: NodeIndex?, proof: [UInt8] = [], journal: JournalMark? = nil) {
+    /// Inlined, so that what is made for an event is made in the event.
+    @inlinable package init(packet: Packet, relay: NodeIndex?, proof: [UInt8] = [], journal: JournalMark? = nil) {
         self.packet = packet
         self.relay = relay
         self.proof = proof

@@ -87,11 +87,10 @@ extension World {
 
     /// What a node hears of releases frees it (S8).
     mutating func noteReleases(_ parcel: Parcel, on place: Int) {
-        guard case .received(let reception) = parcel.event, case .heartbeat(let heartbeat) = reception.packet.message
-        else { return }
+        guard let packet = parcel.packet, case .heartbeat(let heartbeat) = packet.message else { return }
         for beat in heartbeat.groups {
             guard let release = beat.release else { continue }
-            checkers.bonds.free(place, self.place(of: beat.group), from: reception.packet.sender, term: release.term)
+            checkers.bonds.free(place, self.place(of: beat.group), from: packet.sender, term: release.term)
         }
     }
 }

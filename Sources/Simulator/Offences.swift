@@ -233,14 +233,14 @@ extension World {
     }
 
     /// A liar votes for whoever asks, whatever it voted before, and promises every holder everything.
-    mutating func lie(to reception: Reception, on place: Int) {
-        guard let process = machines[place].process, reception.relay == nil,
+    mutating func lie(to packet: Packet, on place: Int) {
+        guard let process = machines[place].process,
             options.isPlain || randomness.happens(900)
         else { return }
-        let (asker, round) = (reception.packet.sender, reception.packet.sequence)
+        let (asker, round) = (packet.sender, packet.sequence)
         if asker.node == machines[place].node { return }
         var message: Message?
-        switch reception.packet.message {
+        switch packet.message {
         case .voteRequest(let request):
             let grant = Grant(
                 group: request.group, term: request.term, trial: request.trial, candidate: asker, round: round)
@@ -253,10 +253,10 @@ extension World {
         }
         guard let message else { return }
         let (life, sequence) = process.ask { ($0.ownLife, $0.lastSequence) }
-        let packet = Packet(sender: life, sequence: sequence, message: message)
+        let answer = Packet(sender: life, sequence: sequence, message: message)
         var writer = ByteWriter(reserving: 32)
-        packet.encode(to: &writer)
-        let arrival = Parcel(packet, proof: writer.bytes)
+        answer.encode(to: &writer)
+        let arrival = Parcel(answer, proof: writer.bytes)
         for peer in places(of: asker.node) { post(arrival, from: place, to: peer) }
     }
 

@@ -12,13 +12,27 @@ final class Parcel: Sendable {
         var releases = false
     }
 
-    let event: Event
+    /// nil for what isn't a packet.
+    let packet: Packet?
+    /// Who passed it on, and its signed form, as in a `Reception`.
+    let relay: NodeIndex?
+    let proof: [UInt8]
+    /// What isn't a packet.
+    private let other: Event
     /// nil for what isn't a packet.
     let label: Label?
 
+    var event: Event {
+        guard let packet else { return other }
+        return .received(Reception(packet: packet, relay: relay, proof: proof))
+    }
+
     /// What isn't a packet.
     init(_ event: Event) {
-        self.event = event
+        other = event
+        packet = nil
+        relay = nil
+        proof = []
         label = nil
     }
 
@@ -30,12 +44,14 @@ final class Parcel: Sendable {
             label.releases = heartbeat.groups.contains { $0.release != nil }
         }
         self.label = label
-        event = .received(Reception(packet: packet, relay: relay, proof: proof))
+        self.packet = packet
+        self.relay = relay
+        self.proof = proof
+        other = .timer
     }
 
     /// The packet, as somebody passes it on.
     func relayed(by node: NodeIndex) -> Parcel? {
-        guard case .received(let reception) = event else { return nil }
-        return Parcel(reception.packet, relay: node)
+        packet.map { Parcel($0, relay: node) }
     }
 }

@@ -4,7 +4,8 @@ import Election
 extension World {
     /// - Parameter decidedAt: the node's clock when the elector decided; only checkers and a faulty shell look at it.
     mutating func carryOut(_ effects: ArraySlice<Effect>, on place: Int, decidedAt: Instant) {
-        defer { checkRenewals(effects, on: place) }
+        var renews = false
+        defer { if renews { checkRenewals(effects, on: place) } }
         for effect in effects {
             guard let process = machines[place].process else { return }
             let life = process.life
@@ -22,9 +23,13 @@ extension World {
                 let newest = process.newest[Int(origin.rawValue)]
                 guard !machines[place].lies, let copy = newest?.relayed(by: machines[place].node) else { continue }
                 for other in places(of: peer) { post(copy, isRelayed: true, from: place, to: other) }
-            case .openGate(let group, let until): openGate(group, until: until, on: place, life, decidedAt)
+            case .openGate(let group, let until):
+                renews = true
+                openGate(group, until: until, on: place, life, decidedAt)
             case .takeAddresses(let group, _): takeAddresses(group, on: place)
-            case .renewGate(let group, let until): renewGate(group, until: until, on: place, life, decidedAt)
+            case .renewGate(let group, let until):
+                renews = true
+                renewGate(group, until: until, on: place, life, decidedAt)
             case .withdraw(let group, let ticket): withdraw(group, ticket, on: place, life: life)
             case .announce(let group): beginAnnouncing(self.place(of: group), on: place)
             case .changed(let change): changed(change, on: place)
@@ -102,29 +107,8 @@ extension World {
     }
 
     private mutating func send(_ packet: Packet, to destination: Destination, from place: Int, life: UInt32) {
-        var proof: [UInt8] = []
         let packet = machines[place].lies ? falsified(packet) : packet
-        if case .grant(let grant) = packet.message, grant.trial, steps & 3 == 0 {
-            checkers.checkHelp(grant, by: place, machines, at: now)
-        }
-        switch packet.message {
-        case .grant(let grant) where !grant.trial:
-            var writer = ByteWriter(reserving: 32)
-            packet.encode(to: &writer)
-            proof = writer.bytes
-            checkers.granted(grant, by: machines[place], at: now)
-            if options.narrates {
-                let candidate = rules.name(of: grant.candidate.node)
-                narrateOnce(place, "votes for \(candidate)\(groupName(of: grant.group)) in term \(grant.term.rawValue)")
-            }
-        case .heartbeat(let heartbeat): checkers.told(heartbeat, by: place, machines, at: now)
-        case .certificate(let certificate): checkers.certified(certificate, at: now)
-        case .log(let parts) where options.narrates: narrate(parts, to: destination, from: place)
-        case .voteRequest(let request) where options.narrates && !request.trial:
-            narrateOnce(place, "asks for votes\(groupName(of: request.group)) in term \(request.term.rawValue)")
-        default: break
-        }
-        let arrival = Parcel(packet, proof: proof)
+        let arrival = Parcel(packet, proof: look(at: packet, to: destination, from: place))
         if echoes != nil { echo(packet, arrival, from: place) }
         switch destination {
         case .everyone:
@@ -133,6 +117,36 @@ extension World {
         case .node(let node) where !hasTwins: post(arrival, from: place, to: Int(node.rawValue))
         case .node(let node): for peer in places(of: node) { post(arrival, from: place, to: peer) }
         }
+    }
+
+    /// Shows a packet to the checkers and tells of it.
+    ///
+    /// - Returns: a vote as signed.
+    private mutating func look(at packet: Packet, to destination: Destination, from place: Int) -> [UInt8] {
+        switch packet.message {
+        case .grant(let grant):
+            if grant.trial {
+                if steps & 3 == 0 { checkers.checkHelp(grant, by: place, machines, at: now) }
+                return []
+            }
+            checkers.granted(grant, by: machines[place], at: now)
+            if options.narrates {
+                let candidate = rules.name(of: grant.candidate.node)
+                narrateOnce(place, "votes for \(candidate)\(groupName(of: grant.group)) in term \(grant.term.rawValue)")
+            }
+            var writer = ByteWriter(reserving: 32)
+            packet.encode(to: &writer)
+            return writer.bytes
+        case .heartbeat(let heartbeat): checkers.told(heartbeat, by: place, machines, at: now)
+        case .certificate(let certificate): checkers.certified(certificate, at: now)
+        case .log(let parts): if options.narrates { narrate(parts, to: destination, from: place) }
+        case .voteRequest(let request):
+            if options.narrates, !request.trial {
+                narrateOnce(place, "asks for votes\(groupName(of: request.group)) in term \(request.term.rawValue)")
+            }
+        case .promise, .transferRequest: break
+        }
+        return []
     }
 
     /// A faulty shell turns the deadline into a span from now, as a kernel's own timeouts would.

@@ -23,7 +23,7 @@ struct World {
     private var scratch = ByteWriter(reserving: 1024)
     private var spare: [Effect] = []
     /// Entered events, by slot; free slots are used again.
-    private var parcels: [Parcel] = []
+    private var parcels: [Parcel?] = []
     private var freeSlots: [UInt32] = []
     /// What people read: only filled when asked for.
     var narration: [(at: UInt64, line: String)] = []
@@ -82,9 +82,9 @@ struct World {
         let place = Int(entry.node)
         switch entry.kind {
         case .event:
-            let parcel = parcels[Int(entry.slot)]
+            let parcel = parcels[Int(entry.slot)].take()
             freeSlots.append(entry.slot)
-            if let process = machines[place].process, entry.life == 0 || process.life == entry.life {
+            if let parcel, let process = machines[place].process, entry.life == 0 || process.life == entry.life {
                 happen(parcel, to: place, process)
             }
         case .timer:
@@ -138,7 +138,7 @@ struct World {
         if let label = parcel.label {
             guard admit(parcel, label, by: process, on: place) else { return }
             if label.releases { noteReleases(parcel, on: place) }
-            if machines[place].lies, case .received(let reception) = parcel.event { lie(to: reception, on: place) }
+            if machines[place].lies, let packet = parcel.packet, parcel.relay == nil { lie(to: packet, on: place) }
         }
         var effects: [Effect] = []
         swap(&effects, &spare)
@@ -146,13 +146,18 @@ struct World {
             effects.removeAll(keepingCapacity: true)
             swap(&effects, &spare)
         }
-        process.elector.step(parcel.event, at: local, &effects)
+        if let packet = parcel.packet {
+            process.elector.step(
+                receiving: packet, relay: parcel.relay, proof: parcel.proof, at: local, &effects)
+        } else {
+            process.elector.step(parcel.event, at: local, &effects)
+        }
         steps += 1
         // Of other steps' effects the instants of what comes of them tell.
         let isPrinted = process.stepsToRecord > 0 || steps & 7 == 0
         let effectsPrint = effects.isEmpty || !isPrinted ? 0 : Fingerprint.of(effects, &scratch)
         fingerprint.add(now &+ UInt64(place) &+ effectsPrint)
-        process.record(parcel.event, at: local, effects: effects, print: effectsPrint)
+        process.record(parcel, at: local, effects: effects, print: effectsPrint)
         if let stall = machines[place].stall, !effects.isEmpty {
             machines[place].stall = nil
             let split = randomness.index(of: effects.count + 1)
@@ -271,11 +276,11 @@ struct World {
 }
 
 extension Process {
-    func record(_ event: Event, at instant: Instant, effects: [Effect], print: UInt64) {
+    func record(_ parcel: Parcel, at instant: Instant, effects: [Effect], print: UInt64) {
         guard stepsToRecord > 0 else { return }
         stepsToRecord -= 1
         recording?.steps.append(
-            Recording.Step(at: instant, event: event, effects: effects.isEmpty ? Fingerprint().value : print))
+            Recording.Step(at: instant, event: parcel.event, effects: effects.isEmpty ? Fingerprint().value : print))
     }
 }
 
