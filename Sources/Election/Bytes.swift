@@ -63,7 +63,9 @@ package struct ByteWriter: Sendable {
 
     package mutating func text(_ content: String) {
         varint(UInt64(content.utf8.count))
-        bytes.append(contentsOf: content.utf8)
+        if content.utf8.withContiguousStorageIfAvailable({ bytes.append(contentsOf: $0) }) == nil {
+            bytes.append(contentsOf: content.utf8)
+        }
     }
 
     package mutating func list<Element>(_ items: [Element], _ each: (inout ByteWriter, Element) -> Void) {

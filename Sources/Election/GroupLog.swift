@@ -58,12 +58,20 @@ struct Leading: Hashable, Sendable {
 
 extension Leading {
     /// What at least so many of these nodes have on disk.
-    func matched(byAtLeast count: Int, of nodes: NodeSet) -> UInt64? {
-        var durable: [UInt64] = []
-        durable.reserveCapacity(matched.count)
-        for slot in matched.indices where nodes.contains(NodeIndex(UInt8(slot))) { durable.append(matched[slot]) }
-        durable.sort(by: >)
-        return durable.count >= count ? durable[count - 1] : nil
+    ///
+    /// It changes nothing, and is called a change all the same, as `ReplicatedLog.cut`.
+    mutating func matched(byAtLeast count: Int, of nodes: NodeSet) -> UInt64? {
+        var most: UInt64?
+        for slot in matched.indices where nodes.contains(NodeIndex(UInt8(slot))) {
+            let index = matched[slot]
+            if let most, index <= most { continue }
+            var having = 0
+            for other in matched.indices where nodes.contains(NodeIndex(UInt8(other))) {
+                if matched[other] >= index { having += 1 }
+            }
+            if having >= count { most = index }
+        }
+        return most
     }
 
     mutating func match(_ slot: Int, _ index: UInt64) { matched[slot] = max(matched[slot], index) }

@@ -42,7 +42,9 @@ package struct ReplicatedLog: Equatable, Sendable {
     }
 
     /// Entries after that index, as many as fit the bytes, at least one if there is one.
-    @inline(__always) func entries(after index: UInt64, atMost bytes: Int) -> [LogEntry] {
+    ///
+    /// It changes nothing, and is called a change all the same: to ask a log in an array is to copy it first.
+    mutating func cut(after index: UInt64, atMost bytes: Int) -> [LogEntry] {
         index >= base.index && index < last.index ? entries.run(from: Int(index - base.index), atMost: bytes) : []
     }
 

@@ -58,7 +58,7 @@ extension Elector {
     /// Has everything after a place written; who waits for the disk is told later.
     mutating func write(_ place: Int, after kept: LogPosition, _ effects: inout [Effect]) {
         let last = replication.logs[place].log.last
-        let new = replication.logs[place].log.entries(after: kept.index, atMost: .max)
+        let new = replication.logs[place].log.cut(after: kept.index, atMost: .max)
         effects.append(.writeLog(groups[place].id, .entries(after: kept, new)))
         // What was overwritten isn't durable any more, whatever the disk says later.
         replication.logs[place].durable = min(replication.logs[place].durable, kept.index)
@@ -76,6 +76,7 @@ extension Elector {
         var index = replication.logs[place].durable
         replication.logs[place].leading?.matched[Int(rules.this.rawValue)] = index
         if rules.groups[place].mode == .majority {
+            let (quorum, voters) = (quorum, voters)
             guard let common = replication.logs[place].leading?.matched(byAtLeast: quorum, of: voters) else { return }
             index = common
         }
@@ -104,9 +105,8 @@ extension Elector {
     }
 
     private mutating func sendAppends(_ place: Int, at now: Instant) {
-        guard var leading = replication.logs[place].leading else { return }
         // Its arrays move through the change instead of being copied by it.
-        replication.logs[place].leading = nil
+        guard var leading = replication.logs[place].leading.take() else { return }
         let base = replication.logs[place].log.base.index
         let last = replication.logs[place].log.last.index
         var run: (after: UInt64, entries: [LogEntry]) = (last, [])
@@ -149,7 +149,7 @@ extension Elector {
         for _ in 0..<Bound.logWindow {
             guard let before = replication.logs[place].log.position(at: leading.next[slot] - 1) else { return }
             if run.after != before.index {
-                run = (before.index, replication.logs[place].log.entries(after: before.index, atMost: Bound.logBytes))
+                run = (before.index, replication.logs[place].log.cut(after: before.index, atMost: Bound.logBytes))
             }
             post(
                 .append(

@@ -25,8 +25,12 @@ struct Told: Hashable, Sendable {
     mutating func forget(_ node: NodeIndex) {
         let groups = beats.count / max(1, nodes)
         let index = Int(node.rawValue)
-        for place in 0..<groups { beats[index * groups + place] = nil }
-        for speaker in 0..<nodes { ages[index * nodes + speaker] = Self.unheard }
+        beats.withUnsafeMutableBufferPointer { beats in
+            for place in 0..<groups { beats[index * groups + place] = nil }
+        }
+        ages.withUnsafeMutableBufferPointer { ages in
+            for speaker in 0..<nodes { ages[index * nodes + speaker] = Self.unheard }
+        }
         agreeing.remove(node)
     }
 
@@ -35,13 +39,19 @@ struct Told: Hashable, Sendable {
         if agrees { agreeing.insert(node) }
         let index = Int(node.rawValue)
         // Of what is said twice, the first counts.
-        for heard in heartbeat.heard where Int(heard.node.rawValue) < nodes {
-            let cell = index * nodes + Int(heard.node.rawValue)
-            if ages[cell] == Self.unheard { ages[cell] = UInt32(heard.ageMilliseconds) }
+        ages.withUnsafeMutableBufferPointer { ages in
+            for heard in heartbeat.heard where Int(heard.node.rawValue) < nodes {
+                let cell = index * nodes + Int(heard.node.rawValue)
+                if ages[cell] == Self.unheard { ages[cell] = UInt32(heard.ageMilliseconds) }
+            }
         }
-        for (position, beat) in heartbeat.groups.enumerated() {
-            guard let place = groups.firstIndex(of: beat.group, probably: position) else { continue }
-            if beats[index * groups.count + place] == nil { beats[index * groups.count + place] = beat }
+        beats.withUnsafeMutableBufferPointer { beats in
+            for position in heartbeat.groups.indices {
+                let id = heartbeat.groups[position].group
+                guard let place = groups.firstIndex(of: id, probably: position) else { continue }
+                let cell = index * groups.count + place
+                if beats[cell] == nil { beats[cell] = heartbeat.groups[position] }
+            }
         }
     }
 }
