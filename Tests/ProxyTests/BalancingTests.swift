@@ -87,6 +87,8 @@ struct BalancingTests {
                 #expect(owners.count == 1)
             }
             #expect(try Self.counts(proxy, 9).count == 3)
+            let empty = Set((0..<9).compactMap { _ in client.get("/", "x-tenant: \r\n")?.text })
+            #expect(empty.count == 3)
         }
     }
 

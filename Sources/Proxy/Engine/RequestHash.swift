@@ -28,7 +28,7 @@ enum RequestHash {
         return end
     }
 
-    /// The value of the first field of that name; 0: there is none.
+    /// The value of the first field of that name; 0: there is none, or an empty one.
     static func ofField(_ bytes: UnsafePointer<UInt8>, _ count: Int, name: OwnedText) -> UInt64 {
         guard let wanted = name.bytes else { return 0 }
         var line = FieldLine()
@@ -39,6 +39,8 @@ enum RequestHash {
         position &+= 1
         while position < count, line.scan(bytes, at: position, limit: count) == .field {
             if line.nameCount == name.count, equals(bytes + line.start, wanted, name.count) {
+                // An empty value says as little as none, as HAProxy reads it.
+                if line.valueEnd == line.valueStart { return 0 }
                 return nonZero(Hash.of(bytes + line.valueStart, line.valueEnd &- line.valueStart))
             }
             position = line.next
