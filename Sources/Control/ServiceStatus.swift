@@ -53,8 +53,10 @@ package struct ServiceStatus: Codable, Sendable, Equatable {
 package struct ServerStatus: Codable, Sendable, Equatable {
     package enum State: String, Codable, Sendable {
         case up, down
-        /// Taken out by the operator: sessions end, no new ones begin.
+        /// Taken out by the operator: sessions end, no new ones begin but of those bound to it.
         case drain
+        /// The same for everyone, whatever the checks say.
+        case maintenance
         /// No check is configured, or none has answered yet; it gets requests.
         case unchecked
     }

@@ -108,6 +108,7 @@ package enum StatisticsCSV {
             case .up: "UP"
             case .down: "DOWN"
             case .drain: "DRAIN"
+            case .maintenance: "MAINT"
             case .unchecked: "no check"
             }
         values["act"] = "1"

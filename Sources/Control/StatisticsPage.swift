@@ -192,7 +192,7 @@ private struct Page {
                     switch server.state {
                     case .up: .good
                     case .down: .bad
-                    case .drain: .warning
+                    case .drain, .maintenance: .warning
                     case .unchecked: .plain
                     }
                 let (connects, answers) = (Words.count(server.connectErrors), Words.count(server.responseErrors))

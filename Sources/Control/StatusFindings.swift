@@ -74,6 +74,7 @@ extension StatusReport {
             case .down:
                 findings.append(.init(.degraded, "\(service.name): server \(server.name) is down: \(server.detail)"))
             case .drain: findings.append(.note("\(service.name): server \(server.name) is drained"))
+            case .maintenance: findings.append(.note("\(service.name): server \(server.name) is in maintenance"))
             case .up, .unchecked: break
             }
         }

@@ -216,7 +216,7 @@ private struct Page {
                     switch server.state {
                     case .up: .good
                     case .down: .bad
-                    case .drain: .warning
+                    case .drain, .maintenance: .warning
                     case .unchecked: .plain
                     }
                 table.rows.append([

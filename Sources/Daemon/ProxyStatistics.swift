@@ -15,10 +15,9 @@ enum ProxyStatistics {
                 sum &+ (server.counters.named.first { $0.name == name }?.value ?? 0)
             }
         }
-        let working = service.servers.filter { $0.health == .up && $0.duty == .ready }
-        stats["act"] = UInt64(working.count)
-        stats["bck"] = 0
-        stats["weight"] = working.reduce(0) { $0 + UInt64($1.weight) }
+        stats["act"] = UInt64(service.active)
+        stats["bck"] = UInt64(service.backups)
+        stats["weight"] = UInt64(service.weight)
         stats["chkdown"] = service.servers.reduce(0) { $0 + $1.downs }
         stats["lastsess"] = service.servers.compactMap(\.sinceSession).min().map { $0 / 1_000 }
         stats["lastchg"] = service.servers.map(\.sinceChange).min().map { $0 / 1_000 }
@@ -29,8 +28,9 @@ enum ProxyStatistics {
         var stats = Dictionary(uniqueKeysWithValues: server.counters.named.map { ($0.name, $0.value) })
         add(server.figures, to: &stats)
         stats["weight"] = UInt64(server.weight)
-        stats["act"] = 1
-        stats["bck"] = 0
+        stats["slim"] = server.maxConnections > 0 ? UInt64(server.maxConnections) : nil
+        stats["act"] = server.isBackup ? 0 : 1
+        stats["bck"] = server.isBackup ? 1 : 0
         stats["chkdown"] = server.downs
         stats["lastchg"] = server.sinceChange / 1_000
         stats["downtime"] = server.downtime / 1_000

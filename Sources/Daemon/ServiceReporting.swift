@@ -56,6 +56,7 @@ extension RunningDaemon {
     private func state(
         _ server: Configuration.Server, _ counted: ProxySnapshot.Server?, _ result: CheckStatus?
     ) -> ServerStatus.State {
+        if counted?.duty == .maintenance { return .maintenance }
         if server.check != nil && result?.passing != true { return result?.passing == false ? .down : .unchecked }
         let isDrained = counted.map { $0.duty != .ready } ?? server.drain
         if isDrained { return .drain }

@@ -103,6 +103,9 @@ struct StatisticsCSVTests {
         let broken = self.rows(StatusSamples.broken)
         #expect(broken.dropFirst().map { $0[17] } == ["STOP", "DOWN", "DRAIN", "DOWN"])
         #expect(broken[2][13] == "3")
+        var report = StatusSamples.healthy
+        report.services[0].servers[0].state = .maintenance
+        #expect(self.rows(report)[2][17] == "MAINT")
     }
 
     @Test func aValueStaysInItsColumn() {

@@ -139,6 +139,37 @@ struct ProxySupervisorTests {
         rig.end()
     }
 
+    @Test("usable servers are counted as HAProxy does: backups apart, and weighed only when nobody else is there")
+    func usable() throws {
+        let supervisor = try ProxySupervisor(
+            executable: "/bin/sh", arguments: ["-c", "exec sleep 1000"], uid: geteuid(), gid: getegid(),
+            onChange: { _ in })
+        defer { supervisor.stop() }
+        let (fd, port) = try bindLoopback(listening: false)
+        close(fd)
+        var service = try service([1, 2, 3, 4])
+        service.listeners = [try ServicePlanTests.endpoint("127.0.0.1:\(port)")]
+        for (place, weight) in [3, 2, 5, 7].enumerated() {
+            service.servers[place].weight = weight
+            service.servers[place].isBackup = place > 1
+        }
+        try supervisor.apply(ServicePlan(services: [service]))
+        let usable = {
+            let service = supervisor.snapshot().services[0]
+            return [service.active, service.backups, service.weight]
+        }
+        #expect(usable() == [2, 2, 5])
+        supervisor.set(server: "s0", of: "web", to: ServicePlan.Duty.maintenance)
+        #expect(usable() == [1, 2, 2])
+        supervisor.set(server: "s1", of: "web", to: ServicePlan.Duty.drain)
+        #expect(usable() == [0, 2, 5])
+        service.pools[0].allBackups = true
+        try supervisor.apply(ServicePlan(services: [service]))
+        #expect(usable() == [0, 2, 12])
+        supervisor.set(server: "s2", of: "web", to: ServicePlan.Health.down)
+        #expect(usable() == [0, 1, 7])
+    }
+
     /// A process that says the plan works, and then nothing: how long it was silent when it was called wedged.
     private func silence(of rest: String) throws -> Int {
         // A pulse of worker 0 on plan 1, as one packet.

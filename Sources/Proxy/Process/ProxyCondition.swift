@@ -38,6 +38,9 @@ package struct ProxySnapshot: Equatable, Sendable {
         package var health: ServicePlan.Health
         package var duty: ServicePlan.Duty
         package var weight: Int
+        package var isBackup: Bool
+        /// 0: as many as come.
+        package var maxConnections: Int
         /// Since electd began; a new proxy process goes on where the last one ended.
         package var counters: ProxyCounters
         package var figures: ProxyFigures
@@ -61,6 +64,9 @@ package struct ProxySnapshot: Equatable, Sendable {
             case (.ready, .up): "UP"
             }
         }
+
+        /// Its balance may choose it, as HAProxy counts `act` and `bck`.
+        var isUsable: Bool { health == .up && duty == .ready && weight > 0 }
     }
 
     package struct Service: Equatable, Sendable {
@@ -71,6 +77,18 @@ package struct ProxySnapshot: Equatable, Sendable {
         package var figures: ProxyFigures
         package var latencies: Latencies?
         package var servers: [Server]
+        /// All backups share the requests, instead of the first.
+        package var allBackups: Bool
+
+        /// Usable servers that aren't backups.
+        package var active: Int { servers.count { $0.isUsable && !$0.isBackup } }
+        /// Usable backups.
+        package var backups: Int { servers.count { $0.isUsable && $0.isBackup } }
+        /// Of those that get requests: backups do only while no other server does.
+        package var weight: Int {
+            let usable = servers.filter { $0.isUsable && $0.isBackup == (active == 0) }
+            return (active > 0 || allBackups ? usable[...] : usable.prefix(1)).reduce(0) { $0 + $1.weight }
+        }
     }
 
     package var condition: ProxyCondition

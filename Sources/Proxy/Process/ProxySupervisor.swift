@@ -411,11 +411,13 @@ extension ProxySupervisor.Desired {
                     let since = standing.map { now - min($0.changed == 0 ? startedAt : $0.changed, now) } ?? 0
                     return ProxySnapshot.Server(
                         name: server.name, address: server.address, health: server.health, duty: server.duty,
-                        weight: server.weight, counters: counters(place, number), figures: figures,
+                        weight: server.weight, isBackup: server.isBackup, maxConnections: server.maxConnections,
+                        counters: counters(place, number), figures: figures,
                         latencies: latencies(place, number), sinceChange: since, downs: standing?.downs ?? 0,
                         downtime: (standing?.downtime ?? 0) + (server.health == .down ? since : 0),
                         sinceSession: figures.lastSession.map { now - min($0, now) })
-                })
+                },
+                allBackups: service.pools.contains { $0.allBackups })
         }
         return ProxySnapshot(
             condition: condition, pid: pid, restarts: max(0, starts - 1), linesLost: linesLostBefore + linesLost,
