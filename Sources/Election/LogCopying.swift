@@ -81,7 +81,9 @@ extension Elector {
     mutating func tendFetch(_ place: Int, at now: Instant) {
         if let fetch = replication.logs[place].fetch {
             let isMerging = rules.groups[place].mode == .pair && replication.logs[place].leadingTerm != nil
-            guard isReachable(fetch.from, at: now), replication.logs[place].leadingTerm == nil || isMerging else {
+            guard isReachable(fetch.from, at: now), replication.logs[place].leadingTerm == nil || isMerging,
+                !isAskedInVain(fetch, in: place, at: now)
+            else {
                 replication.logs[place].fetch = nil
                 markBusy(place)
                 return
@@ -105,6 +107,12 @@ extension Elector {
         } else {
             wake(place, at: from)
         }
+    }
+
+    /// G4: who hears this node no more answers nothing, though it is heard; somebody connected is asked instead.
+    private func isAskedInVain(_ fetch: Fetch, in place: Int, at now: Instant) -> Bool {
+        rules.groups[place].mode == .majority && !hears(fetch.from, rules.this, within: rules.timing.promise, at: now)
+            && fartherNode(in: place, at: now) != nil
     }
 
     mutating func serve(_ want: LogWant, to node: NodeIndex, from place: Int) {
