@@ -141,6 +141,18 @@ extension Checkers {
         violate(.holderExists, at: now, "nobody holds \(rules.groups[place].name), though somebody could")
     }
 
+    /// L6: a dwell may end at any instant. The holder sees that with its next heartbeat at the latest; then nobody holds
+    /// until the better node does.
+    func isMoving(_ machines: [Machine], at now: UInt64) -> Bool {
+        rules.groups.indices.contains { place in
+            guard let holder = machines.first(where: { $0.gates[place].isOpen(at: now) }) else { return true }
+            let local = holder.clock.reading(at: now)
+            let yieldsAt = holder.process?.ask { $0.view(at: local).groups[place].yieldsAt }
+            guard let due = yieldsAt ?? nil else { return false }
+            return local >= due && local.since(due) <= rules.timing.heartbeat
+        }
+    }
+
     /// After the calm: the best eligible node holds, or whom an operator chose, or whoever does where nothing is moved.
     mutating func checkEnd(_ machines: [Machine], _ links: Links, at now: UInt64) {
         for place in rules.groups.indices {

@@ -58,7 +58,7 @@ package struct Simulation: Sendable {
         options.filtersReplays = mischief.filtersReplays && !options.echoes
         if options.canary == .clockBeyondRho { options.driftPPM = 200_000 }
         var world = World(rules: rules, plan: plan, options: options, seed: seed &+ 1)
-        world.run(until: Span(nanoseconds: options.minutes * 60_000_000_000))
+        world.run(until: Span(nanoseconds: options.minutes * 60_000_000_000), grace: Checkers.longestGap(rules))
         return world.report(seed: seed)
     }
 }

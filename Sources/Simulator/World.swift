@@ -69,13 +69,18 @@ struct World {
         agenda.enter(.look, at: Checkers.lookInterval(rules))
     }
 
-    mutating func run(until end: Span) {
-        while let entry = agenda.next(), entry.at <= end.nanoseconds {
+    /// - Parameter grace: how much longer it goes on, a few times at most, where a group is just moving at the end.
+    mutating func run(until end: Span, grace: UInt64 = 0) {
+        var end = end.nanoseconds
+        let last = end + 3 * grace
+        while let entry = agenda.next() {
+            if entry.at > end, end < last, checkers.isMoving(machines, at: end) { end += grace }
+            guard entry.at <= end else { break }
             now = entry.at
             handle(entry)
             if options.endsAtViolation, !checkers.violations.isEmpty { return }
         }
-        now = end.nanoseconds
+        now = end
     }
 
     private mutating func handle(_ entry: Agenda.Entry) {
