@@ -138,13 +138,18 @@ extension Checkers {
             clients.since[place] = now
             return
         }
-        if clients.holder[place] != holder || !machines[holder].isRunning(at: now) {
+        if clients.holder[place] != holder {
             clients.holder[place] = holder
             clients.since[place] = now
             clients.settledFrom[place] = max(clients.settledFrom[place], now + Neighbours.settled)
+        } else if !machines[holder].isRunning(at: now) {
+            // What it still has to announce comes later; what got lost before stays lost.
+            clients.settledFrom[place] = max(clients.settledFrom[place], now + Neighbours.settled)
         }
         let wrong = neighbours.caches[place].contains { $0 != holder }
-        let isSettled = now > clients.settledFrom[place] && neighbours.losesNothing(since: clients.since[place])
+        // What got lost longer ago than that doesn't matter any more: they have asked.
+        let since = max(clients.since[place], now - min(now, Neighbours.contested))
+        let isSettled = now > clients.settledFrom[place] && neighbours.losesNothing(since: since)
         if wrong, isSettled || isEnd, !clients.isReported {
             clients.isReported = true
             let name = rules.name(of: machines[holder].node)
@@ -179,6 +184,9 @@ extension World {
         let due = neighbours.announce(group, from: machine, at: now)
         agenda.enter(.announce, at: due, node: UInt8(machine), slot: UInt32(group))
         for other in machines.indices where other != machine && machines[other].gates[group].answers(at: now) {
+            // Two hold, if only between two looks.
+            checkers.clients.settledFrom[group] = max(
+                checkers.clients.settledFrom[group], now + Neighbours.contested)
             guard let again = neighbours.contradict(group, on: other, at: now) else { continue }
             agenda.enter(.announce, at: again, node: UInt8(other), slot: UInt32(group))
         }

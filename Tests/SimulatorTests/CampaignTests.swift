@@ -42,6 +42,17 @@ struct CampaignTests {
         #expect(report.violations.isEmpty, "seed \(seed): \(report.violations.prefix(3))")
     }
 
+    /// Seeds of a campaign of ten minutes each, as long as it takes to see what they found.
+    @Test(
+        arguments: [
+            (1_902, 3),  // a candidate asked on and on for the log of one that it heard, and that heard it no more (G4)
+            (514, 7),  // the simulator's own mistake: announcements that got lost before a pause counted as made
+        ] as [(UInt64, UInt64)])
+    func oldFailuresOfLongSeedsStayMended(_ seed: UInt64, _ minutes: UInt64) {
+        let report = Simulation(seed: seed, options: Simulation.Options(minutes: minutes)).run()
+        #expect(report.violations.isEmpty, "seed \(seed): \(report.violations.prefix(3))")
+    }
+
     @Test func aSeedDecidesEverything() {
         let options = Simulation.Options(minutes: 1)
         let one = Simulation(seed: 77, options: options).run()
