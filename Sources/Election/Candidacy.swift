@@ -147,6 +147,10 @@ extension Elector {
     /// A majority of grants is the certificate; the lease counts from the newest request that a majority echoes (S3).
     private mutating func win(_ place: Int, _ candidacy: Candidacy, at now: Instant, _ effects: inout [Effect]) {
         guard candidacy.votes.count >= quorum else { return }
+        // Others elected somebody in a newer term meanwhile, and its entries were copied here: this one comes too late.
+        guard replication.logs[place].log.last.term <= candidacy.term else {
+            return abandon(candidacy, in: place, at: now)
+        }
         let isSuccessor = groups[place].released?.successor == rules.this
         let isOrdered = isSuccessor && groups[place].released?.ordered == true
         var holding = Holding(

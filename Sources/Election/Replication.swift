@@ -32,6 +32,7 @@ extension Elector {
         _ place: Int, term: Term, because reason: Reason, at now: Instant, _ effects: inout [Effect]
     ) {
         let before = replication.logs[place].log.last
+        precondition(before.term <= term, "G2: a holder's entries are of the newest term in its log")
         let count = rules.nodes.count
         var next: [UInt64] = []
         for mark in replication.logs[place].marks { next.append(min(mark?.index ?? before.index, before.index) + 1) }
@@ -128,10 +129,10 @@ extension Elector {
     }
 
     /// Has voted in a newer term, as it seems, and acknowledges nothing (G1) until there is a holder in that: what is
-    /// said to it once in a while is in case that it only seems so.
+    /// said to it once in a while is in case that it only seems so. A pair's nodes count their terms each for itself.
     private func isBeyond(_ node: NodeIndex, in place: Int, at now: Instant) -> Bool {
-        guard case .holding(let holding) = groups[place].role, let term = groups[place].termHeld,
-            let beat = beat(of: node, in: place), beat.term > term
+        guard rules.groups[place].mode == .majority, case .holding(let holding) = groups[place].role,
+            let term = groups[place].termHeld, let beat = beat(of: node, in: place), beat.term > term
         else { return false }
         guard let promised = holding.acknowledged[Int(node.rawValue)] else { return true }
         return now.since(promised) >= rules.timing.promise
