@@ -33,25 +33,27 @@ extension Elector {
 
     /// G7: a voter with a new state directory has copied what a quorum could have committed without it.
     ///
-    /// For ten D at most: then the disk that was lost is what the promise breaks on (Specs/safety.md, "Assumptions").
+    /// For ten D at most: then the disk that was lost is what the promise breaks on (Specs/safety.md, "Assumptions"). But
+    /// who hears too few for an election can't know that the cluster is new, nor which terms it voted in (S12).
     func hasCopiedLogs(at now: Instant) -> Bool {
-        if now >= silentUntil + rules.timing.promise * 10 { return true }
+        let isPatient = now < silentUntil + rules.timing.promise * 10
         for place in groups.indices where rules.groups[place].mode == .majority {
             let group = replication.logs[place]
             var isNew = groups[place].newestTerm == .none
             var heard = 0
             for node in rules.indices where node != rules.this && voters.contains(node) {
                 guard let mark = group.marks[Int(node.rawValue)] else {
-                    // Its heartbeats tell of no log: it has none.
-                    if isReachable(node, at: now) { heard += 1 }
+                    // Its heartbeats tell of no log, directly or passed on: it has none.
+                    if peers[Int(node.rawValue)].heartbeatAt != nil, agrees(node) { heard += 1 }
                     continue
                 }
                 heard += 1
                 if mark.index > 0 { isNew = false }
-                if group.log.last.isBehind(term: mark.term, index: mark.index) { return false }
+                if isPatient && group.log.last.isBehind(term: mark.term, index: mark.index) { return false }
             }
             let others = voters.contains(rules.this) ? voters.count - 1 : voters.count
-            if !isNew && heard < min(voters.count - quorum + 1, others) { return false }
+            if heard < quorum - 1 { return false }
+            if isPatient && !isNew && heard < min(voters.count - quorum + 1, others) { return false }
         }
         return true
     }
@@ -121,9 +123,10 @@ extension Elector {
         var writer = ByteWriter(reserving: 4096)
         image.encode(to: &writer)
         let bytes = writer.bytes
-        guard Int(want.offset) < bytes.count, bytes.count <= LogImage.limit else { return }
+        guard !bytes.isEmpty, bytes.count <= LogImage.limit else { return }
         let digest = Digest(of: bytes).short
-        var from = Int(want.offset)
+        // Folded since the piece before, the log may end before that: from the beginning then.
+        var from = Int(want.offset) < bytes.count ? Int(want.offset) : 0
         for _ in 0..<Bound.logWindow where from < bytes.count {
             let end = min(from + Bound.logBytes, bytes.count)
             post(

@@ -81,6 +81,12 @@ package struct LogWant: Hashable, Sendable {
     /// What the sender has; nil: everything is wanted.
     package var place: LogPosition?
     package var offset: UInt32
+
+    package init(group: GroupID, place: LogPosition?, offset: UInt32) {
+        self.group = group
+        self.place = place
+        self.offset = offset
+    }
 }
 
 package struct LogPiece: Hashable, Sendable {

@@ -27,7 +27,9 @@ extension Elector {
     }
 
     mutating func tendPairStandby(_ place: Int, at now: Instant, _ effects: inout [Effect]) {
-        guard !needsFloor, now >= silentUntil, now >= steadyFrom, ineligibility(in: place) == nil,
+        // A new directory's floor is for votes; whoever hears nobody takes a pair's group all the same.
+        let isReady = !needsFloor || now >= silentUntil + rules.timing.promise * 10
+        guard isReady, now >= silentUntil, now >= steadyFrom, ineligibility(in: place) == nil,
             let peer = pairPeer(in: place), let own = standing(of: rules.this, in: place, at: now)
         else { return }
         guard let beat = freshBeat(of: peer, in: place, at: now) else {

@@ -112,6 +112,20 @@ struct LogRuleTests {
         #expect(fred.elector.logState(of: Bench.office)?.setting(of: web)?.duty == .drain)
     }
 
+    /// Its log was folded since the piece before, and ends before the place that is asked for.
+    @Test func G5_whoAsksBeyondALogsEndGetsItFromTheBeginning() throws {
+        var fred = Bench(Bench.fred)
+        fred.becomeHolder()
+        fred.hear(Bench.lucy)
+        fred.forget()
+        fred.receive(.log([.want(LogWant(group: Bench.office, place: nil, offset: 100_000))]), from: Bench.lucy)
+        let pieces = fred.sent.flatMap { packet -> [LogPiece] in
+            guard case .log(let parts) = packet.message else { return [] }
+            return parts.compactMap { if case .piece(let piece) = $0 { piece } else { nil } }
+        }
+        #expect(pieces.first?.offset == 0)
+    }
+
     @Test func G3_anotherTermsAcknowledgementCountsForNothing() throws {
         var fred = Bench(Bench.fred)
         fred.becomeHolder()

@@ -227,6 +227,28 @@ struct SafetyRuleTests {
         #expect(lucy.grants.count == 1)
     }
 
+    @Test func S12_whoHearsNobodyCannotKnowThatTheClusterIsNew() {
+        var lucy = Bench(Bench.lucy)
+        lucy.elector = Elector(rules: Bench.rules(this: Bench.lucy))
+        lucy.step(.started(Start(incarnation: Incarnation(9), memory: nil)))
+        lucy.wait(10_000)
+        #expect(lucy.elector.memory.needsFloor)
+        lucy.hear(Bench.fred, term: 40)
+        lucy.ask(Bench.fred, term: 41)
+        #expect(lucy.grants.isEmpty)
+        lucy.ask(Bench.fred, term: 40 + 1_025)
+        #expect(lucy.grants.count == 1)
+    }
+
+    @Test func S12_aNewClusterElectsAtOnce() {
+        var lucy = Bench(Bench.lucy)
+        lucy.elector = Elector(rules: Bench.rules(this: Bench.lucy))
+        lucy.step(.started(Start(incarnation: Incarnation(9), memory: nil)))
+        lucy.wait(600, hearing: [Bench.fred])
+        lucy.ask(Bench.fred, term: 1)
+        #expect(lucy.grants.map(\.term.rawValue) == [1])
+    }
+
     @Test func S13_ofTwoCertificatesOfATermOneCountsEverywhere() {
         for holders in [[Bench.fred, Bench.ethyl], [Bench.ethyl, Bench.fred]] {
             var lucy = Bench(Bench.lucy)
