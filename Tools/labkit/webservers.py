@@ -68,6 +68,7 @@ http {{
     access_log off;
     default_type text/plain;
     sendfile on;
+    tcp_nopush on;
     keepalive_timeout 60s;
     keepalive_requests 1000000;
     client_body_temp_path {root}/body;
