@@ -177,6 +177,12 @@ struct Checkers {
         acquisitions += 1
         let machine = machines[index]
         guard rules.groups[place].mode == .majority else { return checkPair(place, index, machines, at: now) }
+        // Two machines that hold as one and the same life lie about entries, not votes: no quorum of honest disks helps.
+        if machines.indices.contains(where: {
+            $0 != index && machines[$0].node == machine.node && machines[$0].process != nil
+        }) {
+            logs.forgive()
+        }
         checkCompleteness(place, of: machine, at: now)
         for (slot, other) in machines.enumerated()
         where other.node != machine.node && other.gates[place].isOpen(at: now) {

@@ -10,8 +10,9 @@ extension Checkers {
     /// Whether the node could vote, by what is known of it from outside.
     func isSound(_ node: Int, _ machines: [Machine], at now: UInt64) -> Bool {
         guard let process = machines[node].process, machines[node].isRunning(at: now) else { return false }
-        // G7: until it has copied the logs it votes for nobody, for up to ten D.
-        if machines[node].wasWiped && process.ask({ $0.memory.needsFloor }) { return false }
+        // G7: in a cluster that isn't new it votes for nobody until it has copied the logs, for up to ten D.
+        let isLate = machines[node].wasWiped || acquisitions > 0
+        if isLate && process.ask({ $0.memory.needsFloor }) { return false }
         return !machines[node].disk.hasFailed && !machines[node].disk.isFull
             && machines[node].disk.latency < rules.timing.heartbeat.nanoseconds / 2
             && process.ask { $0.isStorageSound && $0.rules.safetyDigest == rules.safetyDigest }

@@ -23,7 +23,10 @@ struct Mischief {
         end = minutes * 60_000_000_000
         filtersReplays = !randomness.happens(150)
         let profiles: [(UInt64, UInt64)] = [(100, 500), (100, 300), (100, 500), (20, 100), (10, 50), (250, 1_000)]
-        let (heartbeat, promise) = profiles[randomness.index(of: profiles.count)]
+        let profile = profiles[randomness.index(of: profiles.count)]
+        // Ten minutes of 10 ms are as many heartbeats as a hundred of 100 ms: seven of eight such seeds would only cost others.
+        let isSpared = profile.0 < 100 && (seed &* 0x9E37_79B9_7F4A_7C15) >> 61 != 0
+        let (heartbeat, promise) = isSpared ? profiles[0] : profile
         timing = Timing(
             heartbeat: .milliseconds(heartbeat), promise: .milliseconds(promise), driftPPM: 1_000, lag: .milliseconds(6)
         )
