@@ -27,9 +27,11 @@ extension Elector {
             return
         }
         guard groups[place].leaseUntil == nil else { return }
-        let isPrefix = own.last.index == 0 || image.holds(own.last)
+        // What a holder had no time to commit was never in force.
+        let ends = [own.last, own.committedPosition]
+        let isPrefix = own.committed == 0 || ends.contains(where: image.holds)
         // Committed there: until then the state would lack what this branch said last.
-        guard isPrefix || state.forks.contains(where: { $0.other == own.last }) else { return }
+        guard isPrefix || state.forks.contains(where: { ends.contains($0.other) }) else { return }
         if !isPrefix { effects.append(.forked(groups[place].id, kept: image, other: own.image)) }
         if image.last == own.last && image.committed <= own.committed { return }
         replace(place, by: image, at: now, &effects)
