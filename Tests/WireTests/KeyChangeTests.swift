@@ -1,8 +1,7 @@
 import Election
 import Sodium
 import Testing
-
-@testable import Wire
+import Wire
 
 /// A node's key changes while the others run (Specs/safety.md, "A node's key").
 @Suite struct KeyChangeTests {
