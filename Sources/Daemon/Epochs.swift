@@ -11,11 +11,12 @@ extension RunningDaemon {
     func obstacle(to text: [UInt8], named name: String) -> String? {
         let new: LoadedConfiguration
         do throws(ConfigurationErrors) {
-            if try LoadedConfiguration.replacesKey(of: current, text: text, as: name) {
+            let file = try ConfigurationFile.parse(bytes: text, file: name)
+            if let node = file.configuration.node(named: current.this.name), node.key != current.this.key {
                 return "it gives this node another key than it runs with; stop electd here, apply it on another node, "
                     + "then start electd here with the new identity"
             }
-            new = try LoadedConfiguration.load(text: text, as: name, on: current)
+            new = try LoadedConfiguration.load(file, on: current)
         } catch {
             return error.problems.map { "\($0)" }.joined(separator: "\n")
         }

@@ -25,15 +25,14 @@ package struct LoadedConfiguration: Sendable {
     package static func load(
         text: [UInt8], as name: String, on own: LoadedConfiguration
     ) throws(ConfigurationErrors) -> LoadedConfiguration {
-        try load(try ConfigurationFile.parse(bytes: text, file: name).withKeyFiles(of: own.configuration))
+        try load(try ConfigurationFile.parse(bytes: text, file: name), on: own)
     }
 
-    /// Whether a text gives the node of `own` another key than it has.
-    static func replacesKey(
-        of own: LoadedConfiguration, text: [UInt8], as name: String
-    ) throws(ConfigurationErrors) -> Bool {
-        let file = try ConfigurationFile.parse(bytes: text, file: name)
-        return file.configuration.node(named: own.this.name).map { $0.key != own.this.key } ?? false
+    /// The same of a text that was read already.
+    static func load(
+        _ file: ConfigurationFile, on own: LoadedConfiguration
+    ) throws(ConfigurationErrors) -> LoadedConfiguration {
+        try load(file.withKeyFiles(of: own.configuration))
     }
 
     private static func load(_ file: ConfigurationFile) throws(ConfigurationErrors) -> LoadedConfiguration {

@@ -1,5 +1,4 @@
 import Configuration
-import Journal
 import Sodium
 import Wire
 
@@ -39,6 +38,6 @@ extension ElectionLoop {
 
     /// All nodes with their keys, by index.
     var witnesses: [(name: String, key: PublicKey)] {
-        configuration.nodes.compactMap { node in PublicKey(bytes: node.key).map { (name: node.name, key: $0) } }
+        zip(configuration.nodes, gatekeeper.keys).map { (name: $0.name, key: $1) }
     }
 }

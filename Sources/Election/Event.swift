@@ -62,8 +62,7 @@ package struct Reception: Hashable, Sendable {
     /// Where the sender's journal stood: size and head. Recorded, never decided upon.
     package var journal: JournalMark?
 
-    /// Inlined, so that what is made for an event is made in the event.
-    @inlinable package init(packet: Packet, relay: NodeIndex?, proof: [UInt8] = [], journal: JournalMark? = nil) {
+    package init(packet: Packet, relay: NodeIndex?, proof: [UInt8] = [], journal: JournalMark? = nil) {
         self.packet = packet
         self.relay = relay
         self.proof = proof

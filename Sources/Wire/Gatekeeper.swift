@@ -36,6 +36,9 @@ package struct Gatekeeper {
         sentFrames = SentFrames(incarnation: incarnation)
     }
 
+    /// Of all nodes, by index.
+    package var keys: [PublicKey] { origins.map(\.keys.key) }
+
     /// Puts other keys in force; of a node whose key changes, nothing is known any more, and what its old one signed is
     /// refused from now on.
     ///

@@ -81,6 +81,7 @@ def change(stage: Stage) -> None:
     witness = next(each for name, each in stage.cluster.nodes.items() if name not in (holder, changed))
     for journal in (node.state / "journal", node.state / "journal.before", witness.state / "journal"):
         run(str(node.program), "log", "verify", str(journal))
-    told = run(str(node.program), "evidence", str(node.state / "journal"), str(witness.state / "journal"), check=False)
+    both = [str(node.state / name) for name in ("journal", "journal.before")]
+    told = run(str(node.program), "evidence", *both, str(witness.state / "journal"), check=False)
     expect("two keys" not in told.stdout, f"the change counts as evidence: {told.stdout}")
     node.config.write_text(old_text.replace(str(old_identity), str(identity)).replace(old_key, key))
